@@ -1,0 +1,100 @@
+"""Columns of cells to numbers and to text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    Cells: TypeAlias = "pa.Array[Any]"
+
+MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def to_numbers(cells: Cells) -> tuple[NDArray[np.float64], int | None]:
+    """Convert cells to numbers.
+
+    Returns:
+        The numbers (rows,), NaN where a cell is missing, and the position of the first cell that
+        is not a number, or None if all are.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = _plain(cells)
+    kind = cells.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _floats(cells), None
+    texts = pc.utf8_trim_whitespace(to_texts(cells))
+    try:
+        return _floats(texts), None
+    except pa.ArrowInvalid:  # words for missing values, or text that is no number
+        return _parse(texts.to_pylist())
+
+
+def to_texts(cells: Cells) -> Cells:
+    """Convert cells to text; missing ones stay missing, and what has no text becomes its kind."""
+    import pyarrow as pa
+
+    cells = _plain(cells)
+    if pa.types.is_string(cells.type):
+        return cells
+    try:
+        return cells.cast(pa.string())
+    except pa.ArrowException:
+        return pa.array([f"a {cells.type} value"] * len(cells), pa.string())
+
+
+def one_line(text: str) -> str:
+    """Make a text fit for a message: line breaks and control characters become spaces."""
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())
+
+
+def take(cells: Cells, rows: NDArray[np.intp]) -> Cells:
+    """Take the cells of some rows."""
+    import pyarrow as pa
+
+    # pyarrow.array would import pandas to look at what it is given.
+    indices = np.ascontiguousarray(rows, dtype=np.int64)
+    buffers = [None, pa.py_buffer(indices)]
+    return cells.take(pa.Array.from_buffers(pa.int64(), len(indices), buffers))
+
+
+def _plain(cells: Cells) -> Cells:
+    import pyarrow as pa
+
+    return cells.dictionary_decode() if isinstance(cells, pa.DictionaryArray) else cells
+
+
+def _floats(cells: Cells) -> NDArray[np.float64]:
+    import pyarrow as pa
+
+    # The buffers themselves, as pyarrow's to_numpy would import pandas.
+    floats = cells.cast(pa.float64(), safe=False)
+    if not len(floats):
+        return np.empty(0)
+    present, data = floats.buffers()
+    rows = slice(floats.offset, floats.offset + len(floats))
+    values = np.frombuffer(data, np.float64)[rows].copy()
+    if present is not None:
+        bits = np.unpackbits(np.frombuffer(present, np.uint8), bitorder="little")
+        values[bits[rows] == 0] = np.nan
+    return values
+
+
+def _parse(texts: list[str | None]) -> tuple[NDArray[np.float64], int | None]:
+    values = np.full(len(texts), np.nan)
+    for index, text in enumerate(texts):
+        if text is None or text.lower() in MISSING:
+            continue
+        try:
+            values[index] = float(text)
+        except ValueError:
+            return values, index
+    return values, None

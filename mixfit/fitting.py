@@ -1,0 +1,359 @@
+"""A law and runs to a `Fit`: eq. (6) minimised for every target."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.coefficients import NotContainedError
+from mixfit.diagnosis import diagnose, table_notes
+from mixfit.errors import UsageError, nearest
+from mixfit.laws import CATALOGUE, Formula, find_law
+from mixfit.metrics import mean_relative_error
+from mixfit.objective import Objective, huber, make_blocks
+from mixfit.parallel import available_processors, map_tasks
+from mixfit.solvers import SOLVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from mixfit.coefficients import Array
+    from mixfit.errors import Note
+    from mixfit.laws import Law
+    from mixfit.runs import Columns, Runs, SourceFile
+    from mixfit.solvers import Solution
+
+# Ridge that keeps the first guess of the terms' sizes near equal shares of the mean loss.
+_SHARE_RIDGE = 1e-3
+_SMALLEST_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit is made.
+
+    Attributes:
+        delta: of the Huber loss, eq. (6), in units of the loss.
+        solver: a name in `mixfit.solvers.SOLVERS`.
+        restarts: random starts at the most.
+        hops: hops in a row that must find nothing lower before the search ends.
+        seed: of all random numbers.
+    """
+
+    delta: float = 1e-3
+    solver: str = "trust-region"
+    restarts: int = 12
+    hops: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.delta > 0 and np.isfinite(self.delta)):
+            raise UsageError(f"delta is {self.delta:g}; it must be a positive number (--delta).")
+        if self.solver not in SOLVERS:
+            known = ", ".join(SOLVERS)
+            hint = nearest(self.solver, SOLVERS)
+            raise UsageError(f"There is no solver '{self.solver}'.{hint} Solvers: {known}.")
+        if self.restarts < 1:
+            raise UsageError(f"restarts is {self.restarts}; it must be 1 or more (--restarts).")
+        if self.hops < 0:
+            raise UsageError(f"hops is {self.hops}; it must be 0 or more (--hops).")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The smallest and the largest of some numbers."""
+
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Array) -> Range:
+        """Find the range of an array with at least one entry."""
+        return cls(float(values.min()), float(values.max()))
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a fit was made on.
+
+    Attributes:
+        files: that were read.
+        where: conditions that the rows meet.
+        columns: which column was read as what.
+        mixtures: how many distinct ones.
+        model_size: in parameters.
+        tokens: in tokens.
+        weights: domain to the range of its weight.
+    """
+
+    files: tuple[SourceFile, ...]
+    where: tuple[str, ...]
+    columns: Columns
+    mixtures: int
+    model_size: Range
+    tokens: Range
+    weights: dict[str, Range]
+
+    @classmethod
+    def of(cls, runs: Runs) -> FitData:
+        """Summarise runs."""
+        return cls(
+            files=runs.files,
+            where=runs.where,
+            columns=runs.columns,
+            mixtures=len(runs.mixtures),
+            model_size=Range.of(runs.N),
+            tokens=Range.of(runs.D),
+            weights={d: Range.of(runs.h[:, i]) for i, d in enumerate(runs.domains)},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TargetFit:
+    """A law fitted to one target.
+
+    Attributes:
+        target: its name.
+        law: in the form that the target's rows can tell apart (see `Law.identified`).
+        params: natural parameters by name, (1,) or (k,) in the order of the domains, for N in
+            parameters and D in tokens.
+        rows: how many had a loss for this target.
+        huber: mean Huber loss on them, eq. (6).
+        mre: mean relative error on them, in percent.
+        status: what became of the search, such as ``converged``.
+        notes: what a careful reader should know.
+    """
+
+    target: str
+    law: Law
+    params: dict[str, Array]
+    rows: int
+    huber: float
+    mre: float
+    status: str
+    notes: tuple[Note, ...] = ()
+
+    def formula(self) -> tuple[Formula, Array]:
+        """Give the law in natural units, and its internal parameters."""
+        k = next((len(self.params[g.name]) for g in self.law.groups if g.per_domain), 1)
+        formula = Formula(self.law, k)
+        return formula, formula.internal(self.params)
+
+    def predict(self, N: Array, D: Array, h: Array) -> Array:
+        """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""
+        formula, theta = self.formula()
+        return formula.predict(theta, N, D, h)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A law fitted to every target of some runs.
+
+    Attributes:
+        law: its name.
+        domains: in the order of the columns of h.
+        options: how it was made.
+        data: what it was made on.
+        targets: target to its fit.
+        notes: about all targets, or about the data.
+    """
+
+    law: str
+    domains: tuple[str, ...]
+    options: FitOptions
+    data: FitData
+    targets: dict[str, TargetFit]
+    notes: tuple[Note, ...] = ()
+
+    def predict(self, N: ArrayLike, D: ArrayLike, h: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """Predict the losses of training runs.
+
+        Args:
+            N: model sizes in parameters, (rows,) or one number.
+            D: training lengths in tokens, (rows,) or one number.
+            h: mixtures, (rows, k) in the order of `domains`; each row sums to 1.
+
+        Returns:
+            Target to predicted losses, (rows,).
+
+        Raises:
+            UsageError: if the shapes do not fit, N or D is not positive, or a row of h is no
+                mixture.
+        """
+        weights = np.atleast_2d(np.asarray(h, dtype=np.float64))
+        k = len(self.domains)
+        if weights.ndim != 2 or weights.shape[1] != k:
+            raise UsageError(
+                f"h has shape {np.shape(h)}; it must be (rows, {k}), a column for each of the"
+                f" domains {', '.join(self.domains)}."
+            )
+        if np.any(~(weights >= 0)) or np.any(np.abs(weights.sum(axis=1) - 1) > 1e-6):
+            raise UsageError("Each row of h must hold weights of 0 or more that sum to 1.")
+        scales = []
+        for name, given in (("N", N), ("D", D)):
+            scale = np.asarray(given, dtype=np.float64)
+            if scale.shape not in ((), (len(weights),)):
+                raise UsageError(
+                    f"{name} has shape {scale.shape}; it must be one number or ({len(weights)},)."
+                )
+            if np.any(~(scale > 0)) or np.any(np.isinf(scale)):
+                raise UsageError(f"{name} must be positive and finite.")
+            scales.append(np.broadcast_to(scale, len(weights)))
+        return {name: f.predict(*scales, weights) for name, f in self.targets.items()}
+
+
+def fit(
+    runs: Runs,
+    law: str = "additive",
+    *,
+    options: FitOptions | None = None,
+    jobs: int | None = None,
+    done: Callable[[], None] = lambda: None,
+) -> Fit:
+    """Fit a law to every target of runs: the Huber loss, eq. (6), minimised for each.
+
+    The result depends on the rows, the law, the options and the targets' names, not on `jobs` nor
+    on which other targets there are.
+
+    Args:
+        runs: the rows to fit.
+        law: a name in `mixfit.laws.CATALOGUE`.
+        options: how; `FitOptions()` by default.
+        jobs: processes that targets are spread over; by default one for each processor.
+        done: called whenever a target is done.
+
+    Raises:
+        UsageError: if there is no such law.
+    """
+    options = options or FitOptions()
+    find_law(law)
+    tasks = [_task(runs, target, law, options) for target in runs.targets]
+    fits = map_tasks(_fit_target, tasks, jobs=jobs or available_processors(), done=done)
+    return Fit(
+        law=law,
+        domains=runs.domains,
+        options=options,
+        data=FitData.of(runs),
+        targets={f.target: f for f in fits},
+        notes=(*runs.notes, *table_notes(runs.N, runs.D, find_law(law))),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """The rows that have a loss for one target, and what to do with them."""
+
+    target: str
+    law: str
+    options: FitOptions
+    domains: tuple[str, ...]
+    N: Array
+    D: Array
+    loss: Array
+    mixture: NDArray[np.intp]
+    mixtures: Array
+
+
+def _task(runs: Runs, target: str, law: str, options: FitOptions) -> _Task:
+    loss = runs.losses_of(target)
+    rows = np.flatnonzero(~np.isnan(loss))
+    return _Task(
+        target=target,
+        law=law,
+        options=options,
+        domains=runs.domains,
+        N=runs.N[rows],
+        D=runs.D[rows],
+        loss=loss[rows],
+        mixture=runs.mixture[rows],
+        mixtures=runs.mixtures,
+    )
+
+
+def _fit_target(task: _Task) -> TargetFit:
+    search = _Search(task)
+    objective, solution = search.solve(task.law)
+    formula = objective.formula
+    theta = solution.point.theta
+    predicted = formula.predict(theta, task.N, task.D, task.mixtures[task.mixture])
+    status, notes = diagnose(objective, solution, task.domains)
+    return TargetFit(
+        target=task.target,
+        law=formula.law,
+        params=formula.natural(theta),
+        rows=len(task.loss),
+        huber=float(huber(task.loss - predicted, task.options.delta).mean()),
+        mre=mean_relative_error(predicted, task.loss),
+        status=status,
+        notes=tuple(replace(note, target=task.target) for note in notes),
+    )
+
+
+class _Search:
+    """The search for one target's parameters, from the smallest law contained to the one wanted."""
+
+    def __init__(self, task: _Task) -> None:
+        self._task = task
+        self._log_N, self._log_D = np.log(task.N), np.log(task.D)
+        self._n_unit = float(np.exp(self._log_N.mean()))
+        self._d_unit = float(np.exp(self._log_D.mean()))
+        self._solved: dict[str, tuple[Objective, Solution]] = {}
+
+    def solve(self, name: str) -> tuple[Objective, Solution]:
+        """Fit a law, starting among others from the optima of those that it contains."""
+        if name in self._solved:
+            return self._solved[name]
+        task, options = self._task, self._task.options
+        law = CATALOGUE[name].identified(
+            one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
+        )
+        objective = self._objective(Formula(law, task.mixtures.shape[1], self._n_unit, self._d_unit))
+        known = []
+        for smaller in law.contains:
+            inner, optimum = self.solve(smaller)
+            with suppress(NotContainedError):
+                known.append(objective.formula.embedded(inner.formula, optimum.point.theta))
+        # A stream of its own for each target and law: results do not depend on what else is fitted.
+        seeds = [options.seed, zlib.crc32(task.target.encode()), zlib.crc32(name.encode())]
+        solution = SOLVERS[options.solver](
+            objective,
+            partial(_start, objective),
+            known,
+            rng=np.random.default_rng(seeds),
+            restarts=options.restarts,
+            hops=options.hops,
+        )
+        self._solved[name] = objective, solution
+        return objective, solution
+
+    def _objective(self, formula: Formula) -> Objective:
+        task = self._task
+        blocks = make_blocks(
+            self._log_N - np.log(self._n_unit),
+            self._log_D - np.log(self._d_unit),
+            task.loss,
+            task.mixture,
+            task.mixtures,
+        )
+        return Objective(formula, blocks, task.options.delta)
+
+
+def _start(objective: Objective, rng: np.random.Generator) -> Array:
+    """Draw parameters at random, and fit the sizes of the terms to the losses."""
+    formula = objective.formula
+    theta = formula.random(rng)
+    loss, values = objective.term_values(theta)
+    shapes = values / values.mean(axis=1, keepdims=True)
+    count = len(shapes)
+    equal = np.full(count, loss.mean() / count)
+    normal = shapes @ shapes.T / len(loss) + _SHARE_RIDGE * np.eye(count)
+    shares = equal + np.linalg.solve(normal, shapes @ (loss - equal @ shapes) / len(loss))
+    shares = np.maximum(shares, _SMALLEST_SHARE * loss.mean())
+    return formula.rescaled(theta, shares / values.mean(axis=1))

@@ -1,0 +1,468 @@
+"""The laws: one formula, and a catalogue in which each law is one declaration.
+
+Every law is a sum of terms ``c(h) * N^-p(h) * D^-q(h)``. Eq. (3) of the paper is the case of three
+terms, ``E(h) + A(h) / N^alpha(h) + B(h) / D^beta(h)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.coefficients import (
+    FREE,
+    NONNEGATIVE,
+    Coefficient,
+    Constant,
+    Group,
+    NotContainedError,
+    PowerSum,
+    log_weights,
+)
+from mixfit.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mixfit.coefficients import Array
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term, ``c(h) * N^-p(h) * D^-q(h)``.
+
+    Attributes:
+        role: what the term stands for; terms of one role correspond between laws.
+        coefficient: c.
+        n: p, or None where the term does not depend on N.
+        d: q, or None where the term does not depend on D.
+    """
+
+    role: str
+    coefficient: Coefficient
+    n: Coefficient | None = None
+    d: Coefficient | None = None
+
+    @property
+    def parts(self) -> tuple[Coefficient, ...]:
+        """The coefficient and the exponents that there are."""
+        return tuple(part for part in (self.coefficient, self.n, self.d) if part is not None)
+
+    @property
+    def centred(self) -> bool:
+        """Whether a change of the units of N and D can be taken up by the coefficient."""
+        return not any(e is not None and e.depends_on_mixture for e in (self.n, self.d))
+
+
+@dataclass(frozen=True)
+class Law:
+    """A formula for the loss L(N, D, h).
+
+    Attributes:
+        name: on the command line.
+        equation: in plain text, as the paper writes it.
+        source: where it was published.
+        terms: whose sum it is.
+        contains: names of smaller laws that are special cases of it.
+    """
+
+    name: str
+    equation: str
+    source: str
+    terms: tuple[Term, ...]
+    contains: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The named groups of parameters; a name that two terms have is one group."""
+        found: dict[str, Group] = {}
+        for term in self.terms:
+            for part in term.parts:
+                for group in part.groups():
+                    found.setdefault(group.name, group)
+        return tuple(found.values())
+
+    @property
+    def mixture_groups(self) -> tuple[Group, ...]:
+        """The groups of parameters of what depends on h."""
+        parts = [part for term in self.terms for part in term.parts if part.depends_on_mixture]
+        names = {group.name for part in parts for group in part.groups()}
+        return tuple(group for group in self.groups if group.name in names)
+
+    def count(self, k: int) -> int:
+        """Count the parameters for k domains."""
+        return sum(group.size(k) for group in self.groups)
+
+    def identified(self, *, one_model_size: bool, one_token_count: bool) -> Law:
+        """Give the form of the law that a table with one N, or one D, can tell apart.
+
+        With one N every N^-p is a constant factor, so that the exponent goes. A term that has lost
+        an exponent goes too if another has the same exponents left and a coefficient of the same
+        family, or if none are left and another such term depends on h at least as it does. This
+        gives the paper's "fixed N" and "fixed (N, D)" forms (appendix B).
+        """
+        terms = [
+            replace(
+                term,
+                n=None if one_model_size else term.n,
+                d=None if one_token_count else term.d,
+            )
+            for term in self.terms
+        ]
+        for term, original in zip(tuple(terms), self.terms, strict=True):
+            others = [other for other in terms if other is not term]
+            if term != original and any(_absorbs(other, term) for other in others):
+                terms = others
+        return replace(self, terms=tuple(terms))
+
+    @property
+    def uses_model_size(self) -> bool:
+        """Whether any term depends on N."""
+        return any(term.n is not None for term in self.terms)
+
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether any term depends on D."""
+        return any(term.d is not None for term in self.terms)
+
+
+def _absorbs(other: Term, term: Term) -> bool:
+    """Tell whether a term, having lost an exponent, cannot be told from another one."""
+    if (other.n is None) != (term.n is None) or (other.d is None) != (term.d is None):
+        return False
+    if term.n is None and term.d is None:
+        return other.coefficient.depends_on_mixture or not term.coefficient.depends_on_mixture
+    return other.coefficient.family == term.coefficient.family
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A law for k domains, with its parameters laid out in one vector theta.
+
+    theta holds internal parameters (see `mixfit.coefficients`) in units in which N and D are
+    divided by `n_unit` and `d_unit`, so that a solver finds numbers of order 1. Terms whose
+    exponents depend on h keep natural units, since no coefficient could take up the change.
+
+    Attributes:
+        law: the declaration.
+        k: the number of domains.
+        n_unit: of N, in parameters.
+        d_unit: of D, in tokens.
+    """
+
+    law: Law
+    k: int
+    n_unit: float = 1.0
+    d_unit: float = 1.0
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where in theta each group of parameters stands."""
+        found, start = {}, 0
+        for group in self.law.groups:
+            found[group.name] = slice(start, start + group.size(self.k))
+            start += group.size(self.k)
+        return found
+
+    @cached_property
+    def size(self) -> int:
+        """The length of theta."""
+        return self.law.count(self.k)
+
+    @cached_property
+    def bounds(self) -> tuple[Array, Array]:
+        """The lower and the upper bound of every internal parameter, each (size,)."""
+        groups = self.law.groups
+        return (
+            np.concatenate([np.full(g.size(self.k), g.lower) for g in groups]),
+            np.concatenate([np.full(g.size(self.k), g.upper) for g in groups]),
+        )
+
+    def places(self, part: Coefficient) -> Array:
+        """Give the indices in theta of the parameters of one coefficient or exponent."""
+        return self._places[id(part)]
+
+    @cached_property
+    def _places(self) -> dict[int, Array]:
+        indices = np.arange(self.size)
+        return {
+            id(part): np.concatenate([indices[self.slices[g.name]] for g in part.groups()])
+            for term in self.law.terms
+            for part in term.parts
+        }
+
+    def shift(self, term: Term) -> tuple[float, float]:
+        """Give what is to be added to log N and log D in this formula's units for a term."""
+        if term.centred:
+            return 0.0, 0.0
+        return float(np.log(self.n_unit)), float(np.log(self.d_unit))
+
+    def _logs(self, term: Term, N: Array, D: Array) -> tuple[Array, Array]:
+        shift_N, shift_D = self.shift(term)
+        return np.log(N / self.n_unit) + shift_N, np.log(D / self.d_unit) + shift_D
+
+    def term_values(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
+        """Evaluate each term, (terms, rows); their sum over terms is the predicted loss.
+
+        Args:
+            theta: internal parameters, (size,).
+            N: parameters, (rows,).
+            D: tokens, (rows,).
+            h: weights, (rows, k).
+        """
+        log_h = log_weights(h)
+        values = np.empty((len(self.law.terms), len(h)))
+        for index, term in enumerate(self.law.terms):
+            values[index] = self._part(term.coefficient, theta, h, log_h)
+            for exponent, log_scale in zip((term.n, term.d), self._logs(term, N, D), strict=True):
+                if exponent is not None:
+                    values[index] *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
+        return values
+
+    def _part(self, part: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
+        return part.value(theta[self.places(part)], h, log_h)[0]
+
+    def predict(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
+        """Give the predicted losses, (rows,); arguments as in `term_values`."""
+        return self.term_values(theta, N, D, h).sum(axis=0)
+
+    def weight_gradient(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
+        """Give the derivatives of the loss along the simplex, (rows, k).
+
+        Args:
+            theta: internal parameters, (size,).
+            N: parameters, (rows,).
+            D: tokens, (rows,).
+            h: weights, (rows, k).
+        """
+        log_h = log_weights(h)
+        values = self.term_values(theta, N, D, h)
+        gradient = np.zeros_like(h)
+        for term, value in zip(self.law.terms, values, strict=True):
+            part = term.coefficient
+            c = self._part(part, theta, h, log_h)
+            slope = part.weight_gradient(theta[self.places(part)], h, log_h)
+            gradient += (value / c)[:, None] * slope
+            for exponent, log_scale in zip((term.n, term.d), self._logs(term, N, D), strict=True):
+                if exponent is not None:
+                    slope = exponent.weight_gradient(theta[self.places(exponent)], h, log_h)
+                    gradient -= (value * log_scale)[:, None] * slope
+        return gradient
+
+    def natural(self, theta: Array) -> dict[str, Array]:
+        """Convert to natural parameters, name to (1,) or (k,); N in parameters and D in tokens."""
+        theta = self._in_units(theta, 1.0, 1.0)
+        found: dict[str, Array] = {}
+        for term in self.law.terms:
+            for part in term.parts:
+                found |= part.natural(theta[self.places(part)])
+        return {group.name: found[group.name] for group in self.law.groups}
+
+    def internal(self, natural: Mapping[str, Array]) -> Array:
+        """Convert from natural parameters; the inverse of `natural`."""
+        theta = np.empty(self.size)
+        for term in self.law.terms:
+            for part in term.parts:
+                theta[self.places(part)] = part.internal(natural)
+        return replace(self, n_unit=1.0, d_unit=1.0)._in_units(theta, self.n_unit, self.d_unit)
+
+    def _in_units(self, theta: Array, n_unit: float, d_unit: float) -> Array:
+        """Give the theta of the same function where N and D are in other units."""
+        theta = theta.copy()
+        for term in self.law.terms:
+            if term.centred:
+                factor = self._exponent(term.n, theta) * np.log(self.n_unit / n_unit)
+                factor += self._exponent(term.d, theta) * np.log(self.d_unit / d_unit)
+                places = self.places(term.coefficient)
+                theta[places] = term.coefficient.scaled(theta[places], factor)
+        return theta
+
+    def _exponent(self, part: Coefficient | None, theta: Array) -> float:
+        """Give an exponent at the uniform mixture."""
+        if part is None:
+            return 0.0
+        uniform = np.full((1, self.k), 1.0 / self.k)
+        return float(self._part(part, theta, uniform, log_weights(uniform))[0])
+
+    def random(self, rng: np.random.Generator) -> Array:
+        """Draw a theta at which each coefficient is of order 1 at N = n_unit and D = d_unit."""
+        theta = np.empty(self.size)
+        for term in self.law.terms:
+            for part in term.parts:
+                theta[self.places(part)] = part.random(rng, self.k)
+        return self._to_natural_where_not_centred(theta)
+
+    def rescaled(self, theta: Array, factors: Array) -> Array:
+        """Multiply each term by a positive factor, (terms,)."""
+        theta = theta.copy()
+        for term, factor in zip(self.law.terms, factors, strict=True):
+            places = self.places(term.coefficient)
+            theta[places] = term.coefficient.scaled(theta[places], float(np.log(factor)))
+        return theta
+
+    def embedded(self, smaller: Formula, theta: Array) -> Array:
+        """Find the theta at which this law equals a smaller one that it contains.
+
+        A term that the smaller law lacks takes half of the constant E, and an exponent that it
+        lacks is 0.
+
+        Args:
+            smaller: with the same k and units.
+            theta: of the smaller law.
+
+        Raises:
+            NotContainedError: if there is no such theta.
+        """
+        found = np.empty(self.size)
+        of_role = {term.role: term for term in smaller.law.terms}
+        lacking = [term for term in self.law.terms if term.role not in of_role]
+        theta = smaller.rescaled(
+            theta, np.array([0.5 if lacking and t.role == "E" else 1.0 for t in smaller.law.terms])
+        )
+        for term in self.law.terms:
+            other = of_role.get(term.role, of_role["E"])
+            for part, source in zip(
+                (term.coefficient, term.n, term.d), (other.coefficient, other.n, other.d), strict=True
+            ):
+                if part is not None:
+                    found[self.places(part)] = _embedded_part(part, source, smaller, theta)
+        lower, upper = self.bounds
+        return np.clip(self._to_natural_where_not_centred(found), lower, upper)
+
+    def _to_natural_where_not_centred(self, theta: Array) -> Array:
+        theta = theta.copy()
+        for term in self.law.terms:
+            if not term.centred:
+                factor = self._exponent(term.n, theta) * np.log(self.n_unit)
+                factor += self._exponent(term.d, theta) * np.log(self.d_unit)
+                places = self.places(term.coefficient)
+                theta[places] = term.coefficient.scaled(theta[places], factor)
+        return theta
+
+
+def _embedded_part(
+    part: Coefficient, source: Coefficient | None, smaller: Formula, theta: Array
+) -> Array:
+    if source is None:
+        if isinstance(part, Constant) and part.kind == FREE:
+            return np.zeros(1)
+        raise NotContainedError("an exponent that cannot be 0")
+    own = theta[smaller.places(source)]
+    if part == source:
+        return own
+    return part.from_power_mean(source.as_power_mean(own, smaller.k))
+
+
+_E = Constant("E", NONNEGATIVE)
+_ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
+_BETA = Constant("beta", lower=-7.0, upper=2.0)
+_MIXTURE = PowerSum("C", inner="gamma", outer=-1.0)
+_A_OF_H = PowerSum("C_A", outer="gamma_A")
+_B_OF_H = PowerSum("C_B", outer="gamma_B")
+_CONSTANT_TERM = Term("E", _E)
+_N_TERM = Term("A", Constant("A"), n=_ALPHA)
+_D_TERM = Term("B", Constant("B"), d=_BETA)
+_N_TERM_OF_H = Term("A", _A_OF_H, n=_ALPHA)
+_D_TERM_OF_H = Term("B", _B_OF_H, d=_BETA)
+_DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0)
+_ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0)
+_FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
+
+CATALOGUE: dict[str, Law] = {
+    law.name: law
+    for law in (
+        Law(
+            "chinchilla",
+            "E + A N^-alpha + B D^-beta",
+            "Hoffmann et al. 2022; the paper's eq. (2)",
+            (_CONSTANT_TERM, _N_TERM, _D_TERM),
+        ),
+        Law(
+            "simple",
+            "E + (sum C_i h_i)^gamma + A N^-alpha + B D^-beta",
+            "the paper's eq. (9), with the letters of N and D as everywhere else",
+            (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
+            contains=("chinchilla",),
+        ),
+        Law(
+            "additive",
+            "E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta",
+            "the paper's eq. (4)",
+            (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
+            contains=("chinchilla",),
+        ),
+        Law(
+            "joint",
+            "E + 1 / sum C_i h_i^gamma_i"
+            " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B D^-beta",
+            "the paper's eq. (5)",
+            (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
+            contains=("additive",),
+        ),
+        Law(
+            "full",
+            "as joint, with alpha = (sum C_alpha_i h_i)^gamma_alpha"
+            " and beta = (sum C_beta_i h_i)^gamma_beta",
+            "the paper's eqs. (10) and (11)",
+            (
+                _CONSTANT_TERM,
+                Term("S", _MIXTURE),
+                Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha")),
+                Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta")),
+            ),
+            contains=("joint",),
+        ),
+        Law(
+            "powered",
+            "E + (sum C_i h_i^gamma_i)^-kappa + A N^-alpha + B D^-beta",
+            "mixfit",
+            (
+                _CONSTANT_TERM,
+                Term("S", PowerSum("C", inner="gamma", outer="kappa", negative=True)),
+                _N_TERM,
+                _D_TERM,
+            ),
+            contains=("additive", "simple"),
+        ),
+        Law(
+            "coupled",
+            "E + D^-delta / sum C_i h_i^gamma_i + A N^-alpha + B N^eta D^-beta",
+            "mixfit",
+            (
+                _CONSTANT_TERM,
+                _FADING_MIXTURE_TERM,
+                _N_TERM,
+                Term("B", Constant("B"), n=_ETA, d=_BETA),
+            ),
+            contains=("additive",),
+        ),
+        Law(
+            "coupled-joint",
+            "E + D^-delta / sum C_i h_i^gamma_i"
+            " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
+            "mixfit",
+            (
+                _CONSTANT_TERM,
+                _FADING_MIXTURE_TERM,
+                _N_TERM_OF_H,
+                Term("B", _B_OF_H, n=_ETA, d=_BETA),
+            ),
+            contains=("coupled", "joint"),
+        ),
+    )
+}
+
+
+def find_law(name: str) -> Law:
+    """Look a law up by name.
+
+    Raises:
+        UsageError: if there is none; the message suggests the nearest name.
+    """
+    if name not in CATALOGUE:
+        known = ", ".join(CATALOGUE)
+        raise UsageError(f"There is no law '{name}'.{nearest(name, CATALOGUE)} Laws: {known}.")
+    return CATALOGUE[name]
