@@ -192,18 +192,18 @@ class Constant(Coefficient):
     def _number(self, theta: Array) -> float:
         return float(np.exp(theta[0]) if self.kind == POSITIVE else theta[0])
 
-    def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:  # noqa: ARG002
+    def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
         number = self.sign * self._number(theta)
         slope = number if self.kind == POSITIVE else self.sign
         return np.full(len(h), number), np.full((len(h), 1), slope)
 
-    def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:  # noqa: ARG002
+    def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:
         return np.zeros_like(h)
 
     def scaled(self, theta: Array, log_factor: float) -> Array:
         return theta + log_factor if self.kind == POSITIVE else theta * np.exp(log_factor)
 
-    def random(self, rng: np.random.Generator, k: int) -> Array:  # noqa: ARG002
+    def random(self, rng: np.random.Generator, k: int) -> Array:
         if self.kind == FREE:
             return rng.normal(0.0, 0.2, 1)
         log_number = rng.normal(-1.0, 0.7, 1)
@@ -233,8 +233,8 @@ class PowerSum(Coefficient):
     """``(sum_i C_i h_i^gamma_i)^outer``, with each of the exponents free or fixed.
 
     Internal parameters: b_i, the log of the value at the corner of domain i, so C_i = exp(s b_i)
-    with s = 1 / outer; log gamma_i; and s itself, or log kappa where outer is -kappa. In b and s the
-    function passes smoothly through s = 0, where outer is infinite and the value is
+    with s = 1 / outer; log gamma_i; and s itself, or log kappa where outer is -kappa. In b and s
+    the function passes smoothly through s = 0, where outer is infinite and the value is
     exp(sum b_i h_i): a solver meets no wall between positive and negative outer exponents.
 
     Attributes:
@@ -308,7 +308,8 @@ class PowerSum(Coefficient):
             # h^(gamma - 1) alone: where gamma < 1 it is infinite at h = 0, as it should be.
             power = np.exp((mean.gamma - 1.0) * log_h)
         partial = np.exp(exponent) * mean.gamma * power
-        return value * (partial - (share * mean.gamma).sum(axis=1, keepdims=True)) / mean.s
+        slope: Array = value * (partial - (share * mean.gamma).sum(axis=1, keepdims=True)) / mean.s
+        return slope
 
     def scaled(self, theta: Array, log_factor: float) -> Array:
         k, _ = self._split(theta)
@@ -344,14 +345,20 @@ class PowerSum(Coefficient):
             parts.append(np.array([np.log(outer) if self.negative else 1.0 / outer]))
         return np.concatenate(parts)
 
-    def as_power_mean(self, theta: Array, k: int) -> PowerMean:  # noqa: ARG002
+    def as_power_mean(self, theta: Array, k: int) -> PowerMean:
         return self._mean(theta)
 
     def from_power_mean(self, mean: PowerMean) -> Array:
         linear = bool(np.all(mean.gamma == 1.0))
         s = mean.s
         if linear and np.ptp(mean.b) == 0:  # a constant has this form at any s
-            s = 1.0 / self.outer if not isinstance(self.outer, str) else -1.0 if self.negative else 1.0
+            s = (
+                1.0 / self.outer
+                if not isinstance(self.outer, str)
+                else -1.0
+                if self.negative
+                else 1.0
+            )
         parts = [mean.b]
         if self.inner is not None:
             parts.append(np.log(mean.gamma))

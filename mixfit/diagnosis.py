@@ -1,4 +1,4 @@
-"""What a careful reader should know of a fit: which parameters the runs pin, and which they do not."""
+"""What a careful reader should know of a fit: which parameters the runs pin, and which not."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def diagnose(
         if names[place] == "E":
             text = "E is at its lower bound 0, so alpha and A are not pinned by these sizes"
             notes.append(Note("at-bound", text))
-    # The model at the optimum says how much moving one parameter by 1 (a factor e for those that are
-    # positive) costs when all others follow as well as they can.
+    # The model at the optimum says how much moving one parameter by 1 (a factor e for those that
+    # are positive) costs when all others follow as well as they can.
     model = objective.quadratic(theta)
     loose = at_bound & np.array([name != "E" for name in names])
     free = np.flatnonzero(~at_bound)

@@ -20,7 +20,7 @@ from mixfit.parallel import available_processors, map_tasks
 from mixfit.solvers import SOLVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -146,6 +146,33 @@ class TargetFit:
         formula = Formula(self.law, k)
         return formula, formula.internal(self.params)
 
+    def entropy_bound(self, domains: Sequence[str]) -> float | None:
+        """Bound the entropy of a target that is itself a training domain (section 6).
+
+        For disjoint domains the best mixture for the target is the target itself, so that its
+        entropy is at most the loss at that corner for infinite N and D: E + 1/C_i in eq. (4).
+
+        Args:
+            domains: in the order of the columns of h.
+
+        Returns:
+            The bound, or None where the target is no domain, or the law's limit is no bound: where
+            N or D is fixed, or the mixture's effect does not stay as D grows.
+        """
+        lasting = [term for term in self.law.terms if term.n is None and term.d is None]
+        scaled = [term for term in self.law.terms if term not in lasting]
+        if (
+            self.target not in domains
+            or not (self.law.uses_model_size and self.law.uses_tokens)
+            or not any(term.coefficient.depends_on_mixture for term in lasting)
+            or any(term.n is not None and term.d is not None for term in scaled)
+        ):
+            return None
+        corner = np.array([[float(domain == self.target) for domain in domains]])
+        formula, theta = self.formula()
+        values = formula.term_values(theta, np.ones(1), np.ones(1), corner)[:, 0]
+        return float(sum(v for v, t in zip(values, self.law.terms, strict=True) if t in lasting))
+
     def predict(self, N: Array, D: Array, h: Array) -> Array:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""
         formula, theta = self.formula()
@@ -206,7 +233,8 @@ class Fit:
             if np.any(~(scale > 0)) or np.any(np.isinf(scale)):
                 raise UsageError(f"{name} must be positive and finite.")
             scales.append(np.broadcast_to(scale, len(weights)))
-        return {name: f.predict(*scales, weights) for name, f in self.targets.items()}
+        sizes, tokens = scales
+        return {name: f.predict(sizes, tokens, weights) for name, f in self.targets.items()}
 
 
 def fit(
@@ -314,7 +342,9 @@ class _Search:
         law = CATALOGUE[name].identified(
             one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
         )
-        objective = self._objective(Formula(law, task.mixtures.shape[1], self._n_unit, self._d_unit))
+        objective = self._objective(
+            Formula(law, task.mixtures.shape[1], self._n_unit, self._d_unit)
+        )
         known = []
         for smaller in law.contains:
             inner, optimum = self.solve(smaller)

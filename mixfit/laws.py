@@ -227,7 +227,8 @@ class Formula:
 
     def predict(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Give the predicted losses, (rows,); arguments as in `term_values`."""
-        return self.term_values(theta, N, D, h).sum(axis=0)
+        total: Array = self.term_values(theta, N, D, h).sum(axis=0)
+        return total
 
     def weight_gradient(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Give the derivatives of the loss along the simplex, (rows, k).
@@ -325,7 +326,9 @@ class Formula:
         for term in self.law.terms:
             other = of_role.get(term.role, of_role["E"])
             for part, source in zip(
-                (term.coefficient, term.n, term.d), (other.coefficient, other.n, other.d), strict=True
+                (term.coefficient, term.n, term.d),
+                (other.coefficient, other.n, other.d),
+                strict=True,
             ):
                 if part is not None:
                     found[self.places(part)] = _embedded_part(part, source, smaller, theta)
@@ -350,7 +353,7 @@ def _embedded_part(
         if isinstance(part, Constant) and part.kind == FREE:
             return np.zeros(1)
         raise NotContainedError("an exponent that cannot be 0")
-    own = theta[smaller.places(source)]
+    own: Array = theta[smaller.places(source)]
     if part == source:
         return own
     return part.from_power_mean(source.as_power_mean(own, smaller.k))

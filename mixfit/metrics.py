@@ -27,10 +27,10 @@ def mean_relative_bias(predicted: Array, observed: Array) -> float:
 
 def rank_correlation(predicted: Array, observed: Array) -> float:
     """Give Spearman's correlation, NaN where fewer than two values differ; arguments as above."""
-    ranks = [_ranks(predicted), _ranks(observed)]
-    if min(np.ptp(r) for r in ranks) == 0:
+    first, second = _ranks(predicted), _ranks(observed)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _ranks(values: Array) -> Array:

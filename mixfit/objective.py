@@ -148,9 +148,7 @@ class Objective:
     def value(self, theta: Array) -> float:
         """Evaluate at theta, (size,)."""
         values = self._values(theta)
-        return sum(
-            self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs
-        )
+        return sum(self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs)
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """Give the value and the gradient, (size,)."""

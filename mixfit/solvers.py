@@ -32,9 +32,17 @@ _MAX_STEPS = 400
 class Quadratic(Protocol):
     """A quadratic model of an objective around a point."""
 
-    value: float
-    gradient: Array
-    matrix: Array
+    @property
+    def value(self) -> float:
+        """The objective there."""
+
+    @property
+    def gradient(self) -> Array:
+        """Its gradient, (n,)."""
+
+    @property
+    def matrix(self) -> Array:
+        """The curvature, (n, n)."""
 
 
 class Problem(Protocol):
@@ -211,7 +219,8 @@ def _add(pool: list[Point], point: Point) -> None:
 def _hop(theta: Array, rng: np.random.Generator) -> Array:
     scale = 10 ** rng.uniform(-1.0, 0.4)
     moved = rng.random(len(theta)) < rng.choice([0.1, 0.2, 0.4, 1.0])
-    return theta + scale * moved * rng.standard_normal(len(theta))
+    step: Array = scale * moved * rng.standard_normal(len(theta))
+    return theta + step
 
 
 def basin_hopping(
@@ -222,7 +231,7 @@ def basin_hopping(
     rng: np.random.Generator,
     restarts: int,
     hops: int,
-    rough: Problem | None = None,  # noqa: ARG001
+    rough: Problem | None = None,
 ) -> Solution:
     """Minimise as the paper does (section 2.3): basin hopping over L-BFGS, from random starts.
 
@@ -230,11 +239,11 @@ def basin_hopping(
     gradients. Arguments as for `search`, but `hops` is the number of hops from each start, and
     `rough` is not used.
     """
-    from scipy.optimize import Bounds, basinhopping  # noqa: PLC0415  (slow to import)
+    from scipy.optimize import Bounds, basinhopping
 
     lower, upper = problem.bounds
 
-    def value_and_gradient(theta: Array) -> tuple[float, Array]:
+    def value_and_gradient(theta: Array, /) -> tuple[float, Array]:
         value, gradient = problem.gradient(theta)
         if np.isfinite(value) and np.all(np.isfinite(gradient)):
             return value, gradient

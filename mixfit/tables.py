@@ -198,12 +198,11 @@ def open_tables(sources: Sources) -> list[Table]:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(sources, pandas.DataFrame):
         return [_open_frame(sources)]
-    if isinstance(sources, (str, os.PathLike)):
-        sources = [sources]
+    paths = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     tables: list[Table] = []
     seen: set[Path] = set()
-    for source in sources:
-        name = os.fspath(source)
+    for path_given in paths:
+        name = os.fspath(path_given)
         found = _open_directory(name) if os.path.isdir(name) else {Path(name): _open_file(name)}
         for path, table in found.items():
             if path.resolve() in seen:

@@ -1,0 +1,142 @@
+"""Options that commands share: the same names, meanings and help everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixfit.runs import Runs
+
+_TABLE, _FITTING, _OUTPUT = "Columns and rows", "Fitting", "Output"
+
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUNS...",
+        help="CSV or Parquet files, or directories of Parquet files.",
+        show_default=False,
+    ),
+]
+FitArgument = Annotated[
+    str,
+    typer.Argument(metavar="FIT", help="A fit file made by 'mixfit fit -o'.", show_default=False),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Weight columns. [default: weight_*]",
+        show_default=False,
+        rich_help_panel=_TABLE,
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Loss columns, or target names. [default: loss_* and *_loss]",
+        show_default=False,
+        rich_help_panel=_TABLE,
+    ),
+]
+ModelSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="The column of N in parameters, or one number for all rows, such as 310M. "
+        "[default: model_size, n_params, params or N]",
+        show_default=False,
+        rich_help_panel=_TABLE,
+    ),
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="The column of D in tokens, or one number for all rows, such as 10B. "
+        "[default: n_tokens, tokens or D]",
+        show_default=False,
+        rich_help_panel=_TABLE,
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COND[,COND...]",
+        help="Rows to take, such as 'model_size>=3e8'; may be repeated, all must hold. "
+        "Operators: < <= > >= == !=",
+        show_default=False,
+        rich_help_panel=_TABLE,
+    ),
+]
+Delta = Annotated[float, typer.Option(help="Of the Huber loss, eq. (6).", rich_help_panel=_FITTING)]
+Solver = Annotated[
+    str,
+    typer.Option(
+        help="trust-region, or basin-hopping as in the paper (slow).", rich_help_panel=_FITTING
+    ),
+]
+Restarts = Annotated[
+    int, typer.Option(help="Random starts, at the most.", rich_help_panel=_FITTING)
+]
+Hops = Annotated[
+    int,
+    typer.Option(
+        help="Hops in a row that must find nothing lower before the search ends.",
+        rich_help_panel=_FITTING,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of all random numbers.", rich_help_panel=_FITTING)]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Processes. [default: one for each processor]",
+        show_default=False,
+        rich_help_panel=_FITTING,
+    ),
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Write YAML there; - is standard output.",
+        show_default=False,
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print no notes and no progress.", rich_help_panel=_OUTPUT),
+]
+
+
+def read(
+    sources: Sequence[str],
+    weights: list[str] | None,
+    targets: list[str] | None,
+    model_size: str | None,
+    tokens: str | None,
+    where: list[str] | None,
+    domains: Sequence[str] | None = None,
+) -> Runs:
+    """Read runs with what the common options say."""
+    from mixfit.runs import read_runs
+
+    return read_runs(
+        list(sources),
+        weights=weights,
+        targets=targets,
+        model_size=model_size,
+        tokens=tokens,
+        where=where or (),
+        domains=domains,
+    )

@@ -1,0 +1,1 @@
+"""Results to tables and lines for people; nothing here computes."""
