@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Fit data-mixture scaling laws to small training runs, and find the mixture to train on.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

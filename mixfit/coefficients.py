@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LOG_ZERO = -1e30
 
 _LARGEST_OUTER = 1e6  # beyond it (sum C_i h_i)^outer is exp(sum b_i h_i) to six digits
-_SERIES_BELOW = 1e-4  # below this spread of s b, differences lose more digits than the series
+_SERIES_BELOW = 1e-5  # below this |s|, differences lose more digits than the series
 _LARGEST_LOG = 690.0  # exp() of more overflows
 
 
@@ -270,46 +270,46 @@ class PowerSum(Coefficient):
     def _mean(self, theta: Array) -> PowerMean:
         k, rest = self._split(theta)
         b = theta[:k]
-        gamma = np.exp(theta[k : 2 * k]) if self.inner is not None else np.ones(k)
+        gamma = np.ones(k) if self.inner is None else np.exp(theta[k : 2 * k])
         if not isinstance(self.outer, str):
             return PowerMean(b, gamma, 1.0 / self.outer)
         return PowerMean(b, gamma, -np.exp(-rest[0]) if self.negative else float(rest[0]))
 
     def _split(self, theta: Array) -> tuple[int, Array]:
-        tail = int(isinstance(self.outer, str))
-        k = (len(theta) - tail) // (1 if self.inner is None else 2)
-        return k, theta[len(theta) - tail :]
+        end = len(theta) - isinstance(self.outer, str)
+        return (end if self.inner is None else end // 2), theta[end:]
 
+    @np.errstate(over="ignore", invalid="ignore")  # a solver steps back from what overflows
     def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
         mean = self._mean(theta)
         k = h.shape[1]
         log_value, share, slope_in_s = self._evaluate(mean, h, log_h)
         value = np.exp(log_value)
         jacobian = np.empty((len(h), len(theta)))
-        scaled = share * value[:, None]
-        jacobian[:, :k] = scaled
+        scaled = np.multiply(share, value[:, None], out=jacobian[:, :k])
         if self.inner is not None:
-            jacobian[:, k : 2 * k] = scaled * log_h * (mean.gamma / mean.s)
+            slope = np.multiply(scaled, log_h, out=jacobian[:, k : 2 * k])
+            slope *= mean.gamma / mean.s
         if isinstance(self.outer, str):
-            slope = value * slope_in_s
-            jacobian[:, -1] = slope * -mean.s if self.negative else slope
+            jacobian[:, -1] = value * (slope_in_s * -mean.s if self.negative else slope_in_s)
         return value, jacobian
 
     def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:
         mean = self._mean(theta)
         log_value, share, _ = self._evaluate(mean, h, log_h)
-        value = np.exp(log_value)[:, None]
-        if self.inner is None:
-            if mean.s == 0:
-                return value * (mean.b - log_value[:, None])
-            return value * np.expm1(mean.s * (mean.b - log_value[:, None])) / mean.s
-        exponent = mean.s * (mean.b - log_value[:, None])
+        above = mean.b - log_value[:, None]
         with np.errstate(over="ignore"):
-            # h^(gamma - 1) alone: where gamma < 1 it is infinite at h = 0, as it should be.
-            power = np.exp((mean.gamma - 1.0) * log_h)
-        partial = np.exp(exponent) * mean.gamma * power
-        slope: Array = value * (partial - (share * mean.gamma).sum(axis=1, keepdims=True)) / mean.s
-        return slope
+            value = np.exp(log_value)[:, None]
+            if self.inner is None:
+                if mean.s == 0:
+                    return value * above
+                return value * np.expm1(mean.s * above) / mean.s
+            # h^(gamma - 1) alone: where gamma < 1 it is infinite at h = 0, as it should be. One
+            # exponential, so that a factor that overflows never meets one that is 0.
+            partial = mean.gamma * np.exp(mean.s * above + (mean.gamma - 1.0) * log_h)
+            common = (share * mean.gamma).sum(axis=1, keepdims=True)
+            slope: Array = value * (partial - common) / mean.s
+            return slope
 
     def scaled(self, theta: Array, log_factor: float) -> Array:
         k, _ = self._split(theta)
@@ -378,7 +378,7 @@ class PowerSum(Coefficient):
     def _evaluate(self, mean: PowerMean, h: Array, log_h: Array) -> tuple[Array, Array, Array]:
         """Give the log value (m,), its derivatives in b (m, k) and its derivative in s (m,)."""
         s = mean.s
-        if self.inner is None and abs(s) * np.ptp(mean.b) < _SERIES_BELOW:
+        if self.inner is None and abs(s) < _SERIES_BELOW:
             # The log value is K(s) / s, K being the cumulant generating function of b under h.
             centre = h @ mean.b
             away = mean.b - centre[:, None]
@@ -390,10 +390,14 @@ class PowerSum(Coefficient):
                 share,
                 second / 2 + s * third / 3,
             )
-        exponent = s * mean.b + mean.gamma * log_h
-        top = exponent.max(axis=1, keepdims=True)
+        exponent = log_h + s * mean.b if self.inner is None else mean.gamma * log_h + s * mean.b
+        top = exponent.max()
         share = np.exp(exponent - top)
         total = share.sum(axis=1, keepdims=True)
+        if not total.all():  # a mixture so far below the others needs a scale of its own
+            top = exponent.max(axis=1, keepdims=True)
+            share = np.exp(exponent - top)
+            total = share.sum(axis=1, keepdims=True)
         share /= total
-        log_value = (np.log(total) + top)[:, 0] / s
+        log_value: Array = (np.log(total) + top)[:, 0] / s
         return log_value, share, (share @ mean.b - log_value) / s

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ from mixfit.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from mixfit.coefficients import Array
 
@@ -181,18 +184,21 @@ class Formula:
             np.concatenate([np.full(g.size(self.k), g.upper) for g in groups]),
         )
 
-    def places(self, part: Coefficient) -> Array:
+    def places(self, part: Coefficient) -> slice | NDArray[np.intp]:
         """Give the indices in theta of the parameters of one coefficient or exponent."""
         return self._places[id(part)]
 
     @cached_property
-    def _places(self) -> dict[int, Array]:
-        indices = np.arange(self.size)
-        return {
-            id(part): np.concatenate([indices[self.slices[g.name]] for g in part.groups()])
-            for term in self.law.terms
-            for part in term.parts
-        }
+    def _places(self) -> dict[int, slice | NDArray[np.intp]]:
+        found: dict[int, slice | NDArray[np.intp]] = {}
+        for term in self.law.terms:
+            for part in term.parts:
+                slices = [self.slices[group.name] for group in part.groups()]
+                if all(a.stop == b.start for a, b in pairwise(slices)):
+                    found[id(part)] = slice(slices[0].start, slices[-1].stop)
+                else:  # a name that an earlier part has too
+                    found[id(part)] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
+        return found
 
     def shift(self, term: Term) -> tuple[float, float]:
         """Give what is to be added to log N and log D in this formula's units for a term."""
@@ -244,9 +250,10 @@ class Formula:
         gradient = np.zeros_like(h)
         for term, value in zip(self.law.terms, values, strict=True):
             part = term.coefficient
-            c = self._part(part, theta, h, log_h)
-            slope = part.weight_gradient(theta[self.places(part)], h, log_h)
-            gradient += (value / c)[:, None] * slope
+            if part.depends_on_mixture:  # the others may be 0
+                c = self._part(part, theta, h, log_h)
+                slope = part.weight_gradient(theta[self.places(part)], h, log_h)
+                gradient += (value / c)[:, None] * slope
             for exponent, log_scale in zip((term.n, term.d), self._logs(term, N, D), strict=True):
                 if exponent is not None:
                     slope = exponent.weight_gradient(theta[self.places(exponent)], h, log_h)

@@ -11,15 +11,13 @@ import numpy as np
 from mixfit.coefficients import log_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from mixfit.coefficients import Array, Coefficient
-    from mixfit.laws import Formula, Term
+    from mixfit.laws import Formula
 
-_WIDTHS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 128, 256, 512, 1024)
-_CALL_COST = 6  # rows whose arithmetic takes as long as the overhead of one small matrix product
+_WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_CALL_COST = 24  # rows whose arithmetic takes as long as the overhead that a block has
 _SLAB = 1 << 15  # rows worked on at once, so that what is needed of them stays in the cache
 
 
@@ -70,6 +68,18 @@ class Blocks:
         step = max(1, _SLAB // width)
         return tuple(slice(i, min(i + step, blocks)) for i in range(0, blocks, step))
 
+    @cached_property
+    def _firsts(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        found = {}
+        for slab in self.slabs:
+            first = np.flatnonzero(np.diff(self.mixture[slab], prepend=-1))
+            found[slab.start] = (first, self.mixture[slab][first])
+        return found
+
+    def mixtures_in(self, slab: slice) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Give the first block of each mixture in a slab, and the mixtures."""
+        return self._firsts[slab.start]
+
     def reweighted(self, mixture_weights: Array) -> Blocks:
         """Give the same rows with those of each mixture weighted, (mixtures,)."""
         weight = self.weight * mixture_weights[self.mixture][:, None]
@@ -89,7 +99,8 @@ def make_blocks(
         mixtures: (m, k), of which those without a row are left out.
     """
     present, mixture, counts = np.unique(mixture, return_inverse=True, return_counts=True)
-    width = min(_WIDTHS, key=lambda w: int((-(-counts // w)).sum()) * (w + _CALL_COST))
+    widths = [*_WIDTHS, int(counts.max())] if counts.max() < _WIDTHS[-1] else _WIDTHS
+    width = min(widths, key=lambda w: int((-(-counts // w)).sum()) * (w + _CALL_COST))
     blocks_of = -(-counts // width)
     order = np.argsort(mixture, kind="stable")
     place = np.arange(len(mixture)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -147,13 +158,21 @@ class Objective:
 
     def value(self, theta: Array) -> float:
         """Evaluate at theta, (size,)."""
-        values = self._values(theta)
+        values = self._local(theta)[0]
         return sum(self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs)
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """Give the value and the gradient, (size,)."""
-        value, slope, _ = self._sums(theta, with_gram=False)
-        return value, slope.reshape(-1) @ self._jacobian(theta)
+        values, jacobian = self._local(theta)
+        slope = np.zeros(jacobian.shape[:2])
+        total = 0.0
+        for slab in self.blocks.slabs:
+            directions, residual, pull = self._directions(values, slab)
+            total += self._loss(residual, slab)
+            sums = np.einsum("dbw,bw->bd", directions, pull * residual)
+            first, present = self.blocks.mixtures_in(slab)
+            slope[present] -= np.add.reduceat(sums, first)
+        return total, slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
 
     def quadratic(self, theta: Array) -> Quadratic:
         """Give the value, the gradient (size,) and the Gauss-Newton matrix (size, size).
@@ -161,126 +180,153 @@ class Objective:
         Rows are weighted in the matrix by psi(r) / r, psi being the derivative of the Huber loss:
         for a law linear in theta the model then lies above the objective everywhere.
         """
-        value, slope, gram = self._sums(theta, with_gram=True)
-        jacobian = self._jacobian(theta)
-        mixtures, directions, _ = gram.shape
-        weighted = gram @ jacobian.reshape(mixtures, directions, -1)
-        matrix = jacobian.T @ weighted.reshape(mixtures * directions, -1)
-        return Quadratic(value, slope.reshape(-1) @ jacobian, matrix)
+        values, jacobian = self._local(theta)
+        mixtures, count, size = jacobian.shape
+        # With the residual as one more direction, one product gives gradient and matrix.
+        gram = np.zeros((mixtures, count + 1, count + 1))
+        total = 0.0
+        for slab in self.blocks.slabs:
+            directions, residual, pull = self._directions(values, slab, spare=1)
+            directions[count] = residual
+            total += self._loss(residual, slab)
+            weighted = directions * pull
+            products = weighted.transpose(1, 0, 2) @ directions.transpose(1, 2, 0)
+            first, present = self.blocks.mixtures_in(slab)
+            if len(first) < len(products):
+                products = np.add.reduceat(products, first)
+            gram[present] += products
+        flat = jacobian.reshape(-1, size)
+        with np.errstate(over="ignore", invalid="ignore"):
+            matrix = flat.T @ (gram[:, :count, :count] @ jacobian).reshape(-1, size)
+            gradient = -gram[:, :count, count].reshape(-1) @ flat
+        return Quadratic(total, gradient, matrix)
 
     def residuals(self, theta: Array) -> Array:
         """Give observed minus predicted loss, (rows,), sorted by mixture."""
-        values = self._values(theta)
+        values = self._local(theta)[0]
         residual = np.concatenate([self._residual(values, slab) for slab in self.blocks.slabs])
         return residual[self.blocks.weight > 0]
 
     def term_values(self, theta: Array) -> tuple[Array, Array]:
         """Give the observed losses (rows,) and the terms' values (terms, rows), by mixture."""
-        values = self._values(theta)
+        values = self._local(theta)[0]
         used = self.blocks.weight > 0
         found = [
-            (values[id(term.coefficient)] * self._power(term, values, slice(None)) * used)[used]
-            for term in self.formula.law.terms
+            np.broadcast_to(self._term(term, values, slice(None))[1], used.shape)[used]
+            for term in self._terms
         ]
         return self.blocks.loss[used], np.array(found)
 
     @cached_property
-    def _parts(self) -> list[tuple[Term, Coefficient]]:
-        """The terms' coefficients and exponents, in the order of the directions."""
-        return [(term, part) for term in self.formula.law.terms for part in term.parts]
+    def _terms(self) -> tuple[_Term, ...]:
+        terms, direction = [], 0
+        for term in self.formula.law.terms:
+            shift_N, shift_D = self.formula.shift(term)
+            exponents = []
+            if term.n is not None:
+                exponents.append(-(self.blocks.log_N + shift_N))
+            if term.d is not None:
+                exponents.append(-(self.blocks.log_D + shift_D))
+            terms.append(_Term(direction, tuple(exponents)))
+            direction += 1 + len(exponents)
+        return tuple(terms)
 
-    def _values(self, theta: Array) -> dict[int, Array]:
-        """Give the value of every coefficient and exponent by block, (blocks, 1)."""
+    @cached_property
+    def _parts(self) -> tuple[tuple[Coefficient, slice | NDArray[np.intp], bool], ...]:
+        """Coefficients and exponents in the order of directions; where in theta; if they vary."""
+        return tuple(
+            (part, self.formula.places(part), part.depends_on_mixture)
+            for term in self.formula.law.terms
+            for part in term.parts
+        )
+
+    @cached_property
+    def _latest(self) -> dict[bytes, tuple[list[Array | float], Array]]:
+        """What `_local` gave last: a solver asks for the value at a point, then for the rest."""
+        return {}
+
+    def _local(self, theta: Array) -> tuple[list[Array | float], Array]:
+        """Evaluate coefficients and exponents.
+
+        Returns:
+            Their values by block, (blocks, 1) or one number; and their derivatives with respect to
+            theta, (mixtures, directions, size).
+        """
+        key = theta.tobytes()
+        if key in self._latest:
+            return self._latest[key]
         h, log_h = self.blocks.h, self.blocks.log_h
-        places = self.formula.places
-        return {
-            id(part): part.value(theta[places(part)], h, log_h)[0][self.blocks.mixture][:, None]
-            for _, part in self._parts
-        }
+        values: list[Array | float] = []
+        jacobian = np.zeros((len(h), len(self._parts), len(theta)))
+        for direction, (part, places, varies) in enumerate(self._parts):
+            value, slope = part.value(theta[places], h, log_h)
+            values.append(value[self.blocks.mixture, None] if varies else float(value[0]))
+            jacobian[:, direction, places] = slope
+        self._latest.clear()
+        self._latest[key] = values, jacobian
+        return values, jacobian
 
-    def _jacobian(self, theta: Array) -> Array:
-        """Give the derivatives of what `_values` gives, (mixtures * directions, size)."""
-        h, log_h = self.blocks.h, self.blocks.log_h
-        jacobian = np.zeros((len(h), len(self._parts), self.formula.size))
-        for direction, (_, part) in enumerate(self._parts):
-            places = self.formula.places(part)
-            jacobian[:, direction, places] = part.value(theta[places], h, log_h)[1]
-        return jacobian.reshape(-1, self.formula.size)
+    def _term(
+        self, term: _Term, values: list[Array | float], slab: slice
+    ) -> tuple[Array | float, Array | float]:
+        """Give N^-p D^-q and the whole term for the rows of a slab."""
+        coefficient = _of_slab(values[term.direction], slab)
+        if not term.logs:
+            return 1.0, coefficient
+        exponent = _of_slab(values[term.direction + 1], slab) * term.logs[0][slab]
+        if len(term.logs) > 1:
+            exponent += _of_slab(values[term.direction + 2], slab) * term.logs[1][slab]
+        power = np.exp(exponent, out=exponent)
+        return power, coefficient * power
 
-    def _power(self, term: Term, values: dict[int, Array], slab: slice) -> Array | float:
-        """Give N^-p D^-q of a term for the rows of a slab, or 1 where it has no exponent."""
-        exponent: Array | float = 0.0
-        for part, log_scale in self._exponents(term, slab):
-            exponent = exponent - values[id(part)][slab] * log_scale
-        return np.exp(exponent) if term.n or term.d else 1.0
-
-    def _exponents(self, term: Term, slab: slice) -> Iterator[tuple[Coefficient, Array]]:
-        shift_N, shift_D = self.formula.shift(term)
-        if term.n is not None:
-            yield term.n, self.blocks.log_N[slab] + shift_N
-        if term.d is not None:
-            yield term.d, self.blocks.log_D[slab] + shift_D
-
-    def _residual(self, values: dict[int, Array], slab: slice) -> Array:
-        residual = self.blocks.loss[slab]
+    def _residual(self, values: list[Array | float], slab: slice) -> Array:
+        residual = self.blocks.loss[slab].copy()
         with np.errstate(over="ignore", invalid="ignore"):
-            for term in self.formula.law.terms:
-                power = self._power(term, values, slab)
-                residual = residual - values[id(term.coefficient)][slab] * power
+            for term in self._terms:
+                residual -= self._term(term, values, slab)[1]
         return residual
 
-    def _sums(self, theta: Array, *, with_gram: bool) -> tuple[float, Array, Array]:
-        """Sum over the rows of each mixture.
+    def _directions(
+        self, values: list[Array | float], slab: slice, spare: int = 0
+    ) -> tuple[Array, Array, Array]:
+        """Give the derivatives of the predictions along the directions.
 
         Returns:
-            The value; the derivatives of the objective along the directions (mixtures,
-            directions); and the weighted products of the directions (mixtures, directions,
-            directions), empty if they are not wanted.
+            The derivatives (directions + spare, blocks, width), the residuals (blocks, width), and
+            what a residual is multiplied by to give its derivative in the objective.
         """
-        blocks = self.blocks
-        values = self._values(theta)
-        count = len(self._parts)
-        slope = np.zeros((len(blocks.h), count))
-        gram = np.zeros((len(blocks.h), count, count) if with_gram else (0, count, count))
-        total = 0.0
-        for slab in blocks.slabs:
-            with np.errstate(over="ignore", invalid="ignore"):
-                directions, residual = self._directions(values, slab)
-                total += self._loss(residual, slab)
-                # psi(r) / (delta r), with psi the derivative of the Huber loss.
-                pull = blocks.weight[slab] / np.maximum(np.abs(residual), self.delta)
-                sums = -(directions @ (pull * residual)[:, :, None])[:, :, 0]
-                first = np.flatnonzero(np.diff(blocks.mixture[slab], prepend=-1))
-                present = blocks.mixture[slab][first]
-                slope[present] += np.add.reduceat(sums, first)
-                if with_gram:
-                    products = (directions * pull[:, None, :]) @ directions.transpose(0, 2, 1)
-                    gram[present] += np.add.reduceat(products, first)
-        return total, slope, gram
-
-    def _directions(self, values: dict[int, Array], slab: slice) -> tuple[Array, Array]:
-        """Give the derivatives of the predictions along the directions, and the residuals.
-
-        Returns:
-            (blocks, directions, width) and (blocks, width).
-        """
-        residual = self.blocks.loss[slab]
-        directions = np.empty((len(residual), len(self._parts), residual.shape[1]))
-        at = 0
-        for term in self.formula.law.terms:
-            power = self._power(term, values, slab)
-            directions[:, at] = power
-            value = values[id(term.coefficient)][slab] * power
-            at += 1
-            for _, log_scale in self._exponents(term, slab):
-                np.multiply(value, -log_scale, out=directions[:, at])
-                at += 1
-            residual = residual - value
-        return directions, residual
+        residual = self.blocks.loss[slab].copy()
+        directions = np.empty((len(self._parts) + spare, *residual.shape))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for term in self._terms:
+                power, value = self._term(term, values, slab)
+                directions[term.direction] = power
+                for offset, log_scale in enumerate(term.logs, start=1):
+                    np.multiply(value, log_scale[slab], out=directions[term.direction + offset])
+                residual -= value
+            pull = self.blocks.weight[slab] / np.maximum(np.abs(residual), self.delta)
+        return directions, residual, pull
 
     def _loss(self, residual: Array, slab: slice) -> float:
         size = np.abs(residual)
         inside = np.minimum(size, self.delta)
         # This is the Huber loss over delta, without a case.
-        loss = inside * (0.5 * inside / self.delta - 1.0) + size
-        return float(np.vdot(self.blocks.weight[slab], loss))
+        size += inside * (inside * (0.5 / self.delta) - 1.0)
+        return float(np.vdot(self.blocks.weight[slab], size))
+
+
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """A term of the law on the rows.
+
+    Attributes:
+        direction: that of its coefficient; those of its exponents follow.
+        logs: what each exponent is multiplied by, -log N or -log D, (blocks, width).
+    """
+
+    direction: int
+    logs: tuple[Array, ...]
+
+
+def _of_slab(value: Array | float, slab: slice) -> Array | float:
+    return value if isinstance(value, float) else value[slab]

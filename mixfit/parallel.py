@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -61,6 +59,9 @@ def map_tasks(
             results.append(function(task))
             done()
         return results
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from multiprocessing import get_context
+
     previous = {name: os.environ.get(name) for name in _THREADS}
     use_one_thread()
     context = get_context("forkserver" if os.name == "posix" else "spawn")

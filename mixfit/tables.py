@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from mixfit.cells import one_line
 from mixfit.errors import InputError, UsageError, nearest
@@ -198,7 +198,8 @@ def open_tables(sources: Sources) -> list[Table]:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(sources, pandas.DataFrame):
         return [_open_frame(sources)]
-    paths = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
+    single = isinstance(sources, (str, os.PathLike))
+    paths = [cast("FilePath", sources)] if single else list(cast("Sequence[FilePath]", sources))
     tables: list[Table] = []
     seen: set[Path] = set()
     for path_given in paths:

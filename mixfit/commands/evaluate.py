@@ -24,7 +24,6 @@ def evaluate(
             min=0,
             help="Exit with status 1 if any target's MRE is over this many percent.",
             show_default=False,
-            rich_help_panel="Output",
         ),
     ] = None,
     predictions: Annotated[
@@ -33,7 +32,6 @@ def evaluate(
             metavar="FILE",
             help="Write observed and predicted losses row by row, as CSV or Parquet.",
             show_default=False,
-            rich_help_panel="Output",
         ),
     ] = None,
     out: given.Out = None,

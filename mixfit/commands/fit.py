@@ -13,7 +13,7 @@ def fit(
     runs: given.RunsArgument,
     law: Annotated[
         str,
-        typer.Option(help="Which law; 'mixfit laws' lists them.", rich_help_panel="Fitting"),
+        typer.Option(help="Which law; 'mixfit laws' lists them."),
     ] = "additive",
     weights: given.Weights = None,
     targets: given.Targets = None,

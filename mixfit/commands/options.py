@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from mixfit.runs import Runs
 
-_TABLE, _FITTING, _OUTPUT = "Columns and rows", "Fitting", "Output"
-
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
@@ -27,12 +25,7 @@ FitArgument = Annotated[
 ]
 Weights = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="GLOB",
-        help="Weight columns. [default: weight_*]",
-        show_default=False,
-        rich_help_panel=_TABLE,
-    ),
+    typer.Option(metavar="GLOB", help="Weight columns. [default: weight_*]", show_default=False),
 ]
 Targets = Annotated[
     list[str] | None,
@@ -40,7 +33,6 @@ Targets = Annotated[
         metavar="GLOB",
         help="Loss columns, or target names. [default: loss_* and *_loss]",
         show_default=False,
-        rich_help_panel=_TABLE,
     ),
 ]
 ModelSize = Annotated[
@@ -50,7 +42,6 @@ ModelSize = Annotated[
         help="The column of N in parameters, or one number for all rows, such as 310M. "
         "[default: model_size, n_params, params or N]",
         show_default=False,
-        rich_help_panel=_TABLE,
     ),
 ]
 Tokens = Annotated[
@@ -60,7 +51,6 @@ Tokens = Annotated[
         help="The column of D in tokens, or one number for all rows, such as 10B. "
         "[default: n_tokens, tokens or D]",
         show_default=False,
-        rich_help_panel=_TABLE,
     ),
 ]
 Where = Annotated[
@@ -70,27 +60,19 @@ Where = Annotated[
         help="Rows to take, such as 'model_size>=3e8'; may be repeated, all must hold. "
         "Operators: < <= > >= == !=",
         show_default=False,
-        rich_help_panel=_TABLE,
     ),
 ]
-Delta = Annotated[float, typer.Option(help="Of the Huber loss, eq. (6).", rich_help_panel=_FITTING)]
+Delta = Annotated[float, typer.Option(help="Of the Huber loss, eq. (6).")]
 Solver = Annotated[
     str,
-    typer.Option(
-        help="trust-region, or basin-hopping as in the paper (slow).", rich_help_panel=_FITTING
-    ),
+    typer.Option(help="trust-region, or basin-hopping as in the paper (slow)."),
 ]
-Restarts = Annotated[
-    int, typer.Option(help="Random starts, at the most.", rich_help_panel=_FITTING)
-]
+Restarts = Annotated[int, typer.Option(help="Random starts, at the most.")]
 Hops = Annotated[
     int,
-    typer.Option(
-        help="Hops in a row that must find nothing lower before the search ends.",
-        rich_help_panel=_FITTING,
-    ),
+    typer.Option(help="Hops in a row that must find nothing lower before the search ends."),
 ]
-Seed = Annotated[int, typer.Option(help="Of all random numbers.", rich_help_panel=_FITTING)]
+Seed = Annotated[int, typer.Option(help="Of all random numbers.")]
 Jobs = Annotated[
     int | None,
     typer.Option(
@@ -99,7 +81,6 @@ Jobs = Annotated[
         min=1,
         help="Processes. [default: one for each processor]",
         show_default=False,
-        rich_help_panel=_FITTING,
     ),
 ]
 Out = Annotated[
@@ -110,12 +91,11 @@ Out = Annotated[
         metavar="FILE",
         help="Write YAML there; - is standard output.",
         show_default=False,
-        rich_help_panel=_OUTPUT,
     ),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="Print no notes and no progress.", rich_help_panel=_OUTPUT),
+    typer.Option("--quiet", "-q", help="Print no notes and no progress."),
 ]
 
 

@@ -1,0 +1,33 @@
+# make demo: fit a law to the runs in sample_runs/ and find the best mixture.
+# make test: run all tests.   make lint: ruff and mypy.   make bench: time the solvers.
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.installed
+	$(BIN)/mixfit fit sample_runs/additive.csv --law additive -o fit.yaml
+	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv
+
+test: .venv/.installed-test
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+.venv/.installed-%: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist fit.yaml mixture.yaml
