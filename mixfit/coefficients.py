@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -147,6 +147,25 @@ class Coefficient(ABC):
 
         Raises:
             NotContainedError: if there is none.
+        """
+
+    def bound(self, domains: Sequence[str], target: str) -> Coefficient:
+        """Give the function for one target; most are the same for all.
+
+        Args:
+            domains: in the order of the columns of h.
+            target: which may or may not be one of them.
+
+        Raises:
+            NotApplicableError: if the function means nothing for this target.
+        """
+        return self
+
+    def check(self, h: Array, domains: Sequence[str]) -> None:  # noqa: B027
+        """Refuse mixtures, (m, k), at which the function is infinite whatever its parameters.
+
+        Raises:
+            NotApplicableError: if there is one.
         """
 
     @property

@@ -39,6 +39,10 @@ def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
                 " fit says nothing about other sizes",
             )
         )
+    if not law.uses_model_size and len(sizes) > 1:
+        notes.append(_no_term("N", f"{short(sizes[0])} to {short(sizes[-1])} parameters"))
+    if not law.uses_tokens and np.ptp(D) > 0:
+        notes.append(_no_term("D", f"{short(D.min())} to {short(D.max())} tokens"))
     if law.uses_model_size and len(sizes) == 2:
         notes.append(
             Note(
@@ -58,6 +62,11 @@ def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
     return tuple(notes)
 
 
+def _no_term(name: str, span: str) -> Note:
+    text = f"the law has no term in {name}: it takes rows of {span} as if they were alike"
+    return Note(f"no-{name}", text)
+
+
 def diagnose(
     objective: Objective, solution: Solution, domains: Sequence[str]
 ) -> tuple[str, tuple[Note, ...]]:
@@ -72,8 +81,9 @@ def diagnose(
     notes = []
     at_bound = (theta <= lower) | (theta >= upper)
     for place in np.flatnonzero(at_bound):
-        if names[place] == "E":
-            text = "E is at its lower bound 0, so alpha and A are not pinned by these sizes"
+        if names[place] == "E" and theta[place] == 0.0:
+            text = "E is at its lower bound 0"
+            text += ", so alpha and A are not pinned by these sizes" if "alpha" in names else ""
             notes.append(Note("at-bound", text))
     # The model at the optimum says how much moving one parameter by 1 (a factor e for those that
     # are positive) costs when all others follow as well as they can.

@@ -26,6 +26,10 @@ class UsageError(MixfitError):
     """An option or an argument cannot be used."""
 
 
+class NotApplicableError(UsageError):
+    """A law cannot describe a target or a mixture; the text is the reason, a clause about it."""
+
+
 @dataclass(frozen=True, order=True)
 class Note:
     """Something that a careful reader of a result wants to know.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mixfit.catalogue import CATALOGUE, find_law
 from mixfit.coefficients import NotContainedError
 from mixfit.diagnosis import diagnose, table_notes
-from mixfit.errors import UsageError, nearest
-from mixfit.laws import CATALOGUE, Formula, find_law
+from mixfit.errors import NotApplicableError, Note, UsageError, nearest
+from mixfit.laws import Formula
 from mixfit.metrics import mean_relative_error
 from mixfit.objective import Objective, huber, make_blocks
 from mixfit.parallel import available_processors, map_tasks
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from mixfit.coefficients import Array
-    from mixfit.errors import Note
     from mixfit.laws import Law
     from mixfit.runs import Columns, Runs, SourceFile
     from mixfit.solvers import Solution
@@ -252,34 +253,79 @@ def fit(
 
     Args:
         runs: the rows to fit.
-        law: a name in `mixfit.laws.CATALOGUE`.
+        law: a name in `mixfit.catalogue.CATALOGUE`.
         options: how; `FitOptions()` by default.
         jobs: processes that targets are spread over; by default one for each processor.
         done: called whenever a target is done.
 
     Raises:
-        UsageError: if there is no such law.
+        UsageError: if there is no such law, or it can be fitted to none of the targets.
     """
     options = options or FitOptions()
-    find_law(law)
-    tasks = [_task(runs, target, law, options) for target in runs.targets]
-    fits = map_tasks(_fit_target, tasks, jobs=jobs or available_processors(), done=done)
+    declared = find_law(law)
+    refused = refusals(declared, runs)
+    if len(refused) == len(runs.targets):
+        targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))
+        raise UsageError(
+            f"The law {law} cannot be fitted to {targets}: {reasons}. Choose other targets with"
+            " --targets, or another law."
+        )
+    tasks = [target_task(runs, t, (law,), options) for t in runs.targets if t not in refused]
+    outcomes = map_tasks(fit_target, tasks, jobs=jobs or available_processors(), done=done)
+    left_out = [
+        Note("not-applicable", f"left out: {law} cannot be fitted, since {reason}", target)
+        for target, reason in refused.items()
+    ]
     return Fit(
         law=law,
         domains=runs.domains,
         options=options,
         data=FitData.of(runs),
-        targets={f.target: f for f in fits},
-        notes=(*runs.notes, *table_notes(runs.N, runs.D, find_law(law))),
+        targets={outcome.fit.target: outcome.fit for (outcome,) in outcomes},
+        notes=(*runs.notes, *left_out, *table_notes(runs.N, runs.D, declared)),
     )
 
 
+def refusals(law: Law, runs: Runs) -> dict[str, str]:
+    """Find the targets that a law cannot be fitted to.
+
+    Args:
+        law: as it stands in the catalogue.
+        runs: the rows to fit.
+
+    Returns:
+        Target to reason, a clause about the law.
+    """
+    found = {}
+    for target in runs.targets:
+        try:
+            rows = ~np.isnan(runs.losses_of(target))
+            law.bound(runs.domains, target).check(runs.h[rows], runs.domains)
+        except NotApplicableError as error:
+            found[target] = str(error)
+    return found
+
+
 @dataclass(frozen=True, eq=False)
-class _Task:
-    """The rows that have a loss for one target, and what to do with them."""
+class TargetTask:
+    """The rows that have a loss for one target, and the laws to fit to them.
+
+    It can be pickled; see `target_task` for one made from runs, and `fit_target` for what is done.
+
+    Attributes:
+        target: its name.
+        laws: names of laws, which must all be applicable (see `refusals`).
+        options: how they are fitted.
+        domains: in the order of the columns of h.
+        N: model sizes in parameters, (rows,).
+        D: training lengths in tokens, (rows,).
+        loss: (rows,).
+        mixture: (rows,) index into the mixtures.
+        mixtures: (m, k).
+    """
 
     target: str
-    law: str
+    laws: tuple[str, ...]
     options: FitOptions
     domains: tuple[str, ...]
     N: Array
@@ -289,12 +335,28 @@ class _Task:
     mixtures: Array
 
 
-def _task(runs: Runs, target: str, law: str, options: FitOptions) -> _Task:
+class Outcome(NamedTuple):
+    """A law fitted to one target, and the seconds that it took with all that it started from."""
+
+    law: str
+    fit: TargetFit
+    seconds: float
+
+
+def target_task(runs: Runs, target: str, laws: tuple[str, ...], options: FitOptions) -> TargetTask:
+    """Take the rows of runs that have a loss for a target.
+
+    Args:
+        runs: the rows.
+        target: one of theirs.
+        laws: names in `mixfit.catalogue.CATALOGUE`.
+        options: how the laws are fitted.
+    """
     loss = runs.losses_of(target)
     rows = np.flatnonzero(~np.isnan(loss))
-    return _Task(
+    return TargetTask(
         target=target,
-        law=law,
+        laws=laws,
         options=options,
         domains=runs.domains,
         N=runs.N[rows],
@@ -305,9 +367,18 @@ def _task(runs: Runs, target: str, law: str, options: FitOptions) -> _Task:
     )
 
 
-def _fit_target(task: _Task) -> TargetFit:
+def fit_target(task: TargetTask) -> list[Outcome]:
+    """Fit laws to one target; what they contain in common is solved once.
+
+    A law's result does not depend on which other laws are fitted beside it.
+    """
     search = _Search(task)
-    objective, solution = search.solve(task.law)
+    return [Outcome(law, _target_fit(search, law), search.seconds(law)) for law in task.laws]
+
+
+def _target_fit(search: _Search, law: str) -> TargetFit:
+    task = search.task
+    objective, solution = search.solve(law)
     formula = objective.formula
     theta = solution.point.theta
     predicted = formula.predict(theta, task.N, task.D, task.mixtures[task.mixture])
@@ -327,20 +398,25 @@ def _fit_target(task: _Task) -> TargetFit:
 class _Search:
     """The search for one target's parameters, from the smallest law contained to the one wanted."""
 
-    def __init__(self, task: _Task) -> None:
-        self._task = task
+    def __init__(self, task: TargetTask) -> None:
+        self.task = task
         self._log_N, self._log_D = np.log(task.N), np.log(task.D)
         self._n_unit = float(np.exp(self._log_N.mean()))
         self._d_unit = float(np.exp(self._log_D.mean()))
         self._solved: dict[str, tuple[Objective, Solution]] = {}
+        self._seconds: dict[str, float] = {}
 
     def solve(self, name: str) -> tuple[Objective, Solution]:
         """Fit a law, starting among others from the optima of those that it contains."""
         if name in self._solved:
             return self._solved[name]
-        task, options = self._task, self._task.options
-        law = CATALOGUE[name].identified(
-            one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
+        task, options = self.task, self.task.options
+        law = (
+            CATALOGUE[name]
+            .bound(task.domains, task.target)
+            .identified(
+                one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
+            )
         )
         objective = self._objective(
             Formula(law, task.mixtures.shape[1], self._n_unit, self._d_unit)
@@ -350,6 +426,7 @@ class _Search:
             inner, optimum = self.solve(smaller)
             with suppress(NotContainedError):
                 known.append(objective.formula.embedded(inner.formula, optimum.point.theta))
+        begin = time.perf_counter()
         # A stream of its own for each target and law: results do not depend on what else is fitted.
         seeds = [options.seed, zlib.crc32(task.target.encode()), zlib.crc32(name.encode())]
         solution = SOLVERS[options.solver](
@@ -360,11 +437,21 @@ class _Search:
             restarts=options.restarts,
             hops=options.hops,
         )
+        self._seconds[name] = time.perf_counter() - begin
         self._solved[name] = objective, solution
         return objective, solution
 
+    def seconds(self, name: str) -> float:
+        """Give the time that a law that is solved took, with those that it contains."""
+        wanted, found = [name], set[str]()
+        while wanted:
+            law = wanted.pop()
+            found.add(law)
+            wanted += CATALOGUE[law].contains
+        return sum(self._seconds[law] for law in found)
+
     def _objective(self, formula: Formula) -> Objective:
-        task = self._task
+        task = self.task
         blocks = make_blocks(
             self._log_N - np.log(self._n_unit),
             self._log_D - np.log(self._d_unit),

@@ -1,4 +1,4 @@
-"""The laws: one formula, and a catalogue in which each law is one declaration.
+"""What a law is: a sum of terms; the laws themselves are declared in `mixfit.catalogue`.
 
 Every law is a sum of terms ``c(h) * N^-p(h) * D^-q(h)``. Eq. (3) of the paper is the case of three
 terms, ``E(h) + A(h) / N^alpha(h) + B(h) / D^beta(h)``.
@@ -15,18 +15,15 @@ import numpy as np
 
 from mixfit.coefficients import (
     FREE,
-    NONNEGATIVE,
     Coefficient,
     Constant,
     Group,
     NotContainedError,
-    PowerSum,
     log_weights,
 )
-from mixfit.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -99,6 +96,36 @@ class Law:
         """Count the parameters for k domains."""
         return sum(group.size(k) for group in self.groups)
 
+    def bound(self, domains: Sequence[str], target: str) -> Law:
+        """Give the law for one target, for terms that need to know which domain it is.
+
+        Args:
+            domains: in the order of the columns of h.
+            target: which may or may not be one of them.
+
+        Raises:
+            NotApplicableError: if the law means nothing for this target.
+        """
+
+        def part(unbound: Coefficient | None) -> Coefficient | None:
+            return None if unbound is None else unbound.bound(domains, target)
+
+        terms = [
+            replace(t, coefficient=t.coefficient.bound(domains, target), n=part(t.n), d=part(t.d))
+            for t in self.terms
+        ]
+        return replace(self, terms=tuple(terms))
+
+    def check(self, h: Array, domains: Sequence[str]) -> None:
+        """Refuse mixtures, (m, k), at which the law is infinite whatever its parameters.
+
+        Raises:
+            NotApplicableError: if there is one.
+        """
+        for term in self.terms:
+            for part in term.parts:
+                part.check(h, domains)
+
     def identified(self, *, one_model_size: bool, one_token_count: bool) -> Law:
         """Give the form of the law that a table with one N, or one D, can tell apart.
 
@@ -115,7 +142,8 @@ class Law:
             )
             for term in self.terms
         ]
-        for term, original in zip(tuple(terms), self.terms, strict=True):
+        # From the last on, so that of terms that could absorb each other the first stays.
+        for term, original in reversed(list(zip(terms, self.terms, strict=True))):
             others = [other for other in terms if other is not term]
             if term != original and any(_absorbs(other, term) for other in others):
                 terms = others
@@ -249,15 +277,16 @@ class Formula:
         values = self.term_values(theta, N, D, h)
         gradient = np.zeros_like(h)
         for term, value in zip(self.law.terms, values, strict=True):
-            part = term.coefficient
-            if part.depends_on_mixture:  # the others may be 0
-                c = self._part(part, theta, h, log_h)
-                slope = part.weight_gradient(theta[self.places(part)], h, log_h)
-                gradient += (value / c)[:, None] * slope
+            # Not the value over the coefficient, which may be 0.
+            power = np.ones(len(h))
             for exponent, log_scale in zip((term.n, term.d), self._logs(term, N, D), strict=True):
                 if exponent is not None:
                     slope = exponent.weight_gradient(theta[self.places(exponent)], h, log_h)
                     gradient -= (value * log_scale)[:, None] * slope
+                    power *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
+            part = term.coefficient
+            slope = part.weight_gradient(theta[self.places(part)], h, log_h)
+            gradient += power[:, None] * slope
         return gradient
 
     def natural(self, theta: Array) -> dict[str, Array]:
@@ -364,115 +393,3 @@ def _embedded_part(
     if part == source:
         return own
     return part.from_power_mean(source.as_power_mean(own, smaller.k))
-
-
-_E = Constant("E", NONNEGATIVE)
-_ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
-_BETA = Constant("beta", lower=-7.0, upper=2.0)
-_MIXTURE = PowerSum("C", inner="gamma", outer=-1.0)
-_A_OF_H = PowerSum("C_A", outer="gamma_A")
-_B_OF_H = PowerSum("C_B", outer="gamma_B")
-_CONSTANT_TERM = Term("E", _E)
-_N_TERM = Term("A", Constant("A"), n=_ALPHA)
-_D_TERM = Term("B", Constant("B"), d=_BETA)
-_N_TERM_OF_H = Term("A", _A_OF_H, n=_ALPHA)
-_D_TERM_OF_H = Term("B", _B_OF_H, d=_BETA)
-_DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0)
-_ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0)
-_FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
-
-CATALOGUE: dict[str, Law] = {
-    law.name: law
-    for law in (
-        Law(
-            "chinchilla",
-            "E + A N^-alpha + B D^-beta",
-            "Hoffmann et al. 2022; the paper's eq. (2)",
-            (_CONSTANT_TERM, _N_TERM, _D_TERM),
-        ),
-        Law(
-            "simple",
-            "E + (sum C_i h_i)^gamma + A N^-alpha + B D^-beta",
-            "the paper's eq. (9), with the letters of N and D as everywhere else",
-            (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
-            contains=("chinchilla",),
-        ),
-        Law(
-            "additive",
-            "E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta",
-            "the paper's eq. (4)",
-            (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
-            contains=("chinchilla",),
-        ),
-        Law(
-            "joint",
-            "E + 1 / sum C_i h_i^gamma_i"
-            " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B D^-beta",
-            "the paper's eq. (5)",
-            (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
-            contains=("additive",),
-        ),
-        Law(
-            "full",
-            "as joint, with alpha = (sum C_alpha_i h_i)^gamma_alpha"
-            " and beta = (sum C_beta_i h_i)^gamma_beta",
-            "the paper's eqs. (10) and (11)",
-            (
-                _CONSTANT_TERM,
-                Term("S", _MIXTURE),
-                Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha")),
-                Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta")),
-            ),
-            contains=("joint",),
-        ),
-        Law(
-            "powered",
-            "E + (sum C_i h_i^gamma_i)^-kappa + A N^-alpha + B D^-beta",
-            "mixfit",
-            (
-                _CONSTANT_TERM,
-                Term("S", PowerSum("C", inner="gamma", outer="kappa", negative=True)),
-                _N_TERM,
-                _D_TERM,
-            ),
-            contains=("additive", "simple"),
-        ),
-        Law(
-            "coupled",
-            "E + D^-delta / sum C_i h_i^gamma_i + A N^-alpha + B N^eta D^-beta",
-            "mixfit",
-            (
-                _CONSTANT_TERM,
-                _FADING_MIXTURE_TERM,
-                _N_TERM,
-                Term("B", Constant("B"), n=_ETA, d=_BETA),
-            ),
-            contains=("additive",),
-        ),
-        Law(
-            "coupled-joint",
-            "E + D^-delta / sum C_i h_i^gamma_i"
-            " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
-            "mixfit",
-            (
-                _CONSTANT_TERM,
-                _FADING_MIXTURE_TERM,
-                _N_TERM_OF_H,
-                Term("B", _B_OF_H, n=_ETA, d=_BETA),
-            ),
-            contains=("coupled", "joint"),
-        ),
-    )
-}
-
-
-def find_law(name: str) -> Law:
-    """Look a law up by name.
-
-    Raises:
-        UsageError: if there is none; the message suggests the nearest name.
-    """
-    if name not in CATALOGUE:
-        known = ", ".join(CATALOGUE)
-        raise UsageError(f"There is no law '{name}'.{nearest(name, CATALOGUE)} Laws: {known}.")
-    return CATALOGUE[name]

@@ -161,6 +161,7 @@ class Objective:
         values = self._local(theta)[0]
         return sum(self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """Give the value and the gradient, (size,)."""
         values, jacobian = self._local(theta)
@@ -174,6 +175,7 @@ class Objective:
             slope[present] -= np.add.reduceat(sums, first)
         return total, slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def quadratic(self, theta: Array) -> Quadratic:
         """Give the value, the gradient (size,) and the Gauss-Newton matrix (size, size).
 
@@ -196,9 +198,8 @@ class Objective:
                 products = np.add.reduceat(products, first)
             gram[present] += products
         flat = jacobian.reshape(-1, size)
-        with np.errstate(over="ignore", invalid="ignore"):
-            matrix = flat.T @ (gram[:, :count, :count] @ jacobian).reshape(-1, size)
-            gradient = -gram[:, :count, count].reshape(-1) @ flat
+        matrix = flat.T @ (gram[:, :count, :count] @ jacobian).reshape(-1, size)
+        gradient = -gram[:, :count, count].reshape(-1) @ flat
         return Quadratic(total, gradient, matrix)
 
     def residuals(self, theta: Array) -> Array:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixfit._version import __version__
-from mixfit.errors import InputError, Note
+from mixfit.errors import InputError, NotApplicableError, Note, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +59,29 @@ def _cannot_write(path: Path, error: OSError) -> InputError:
     return InputError(
         f"{path}: cannot be written ({error.strerror or error}). Choose another file."
     )
+
+
+def check_out(path: str | None, inputs: Sequence[str] = ()) -> None:
+    """Refuse, before any work is done, a file that could not be written or that is an input.
+
+    Args:
+        path: the file; None and ``-`` are always right.
+        inputs: files that are read.
+
+    Raises:
+        UsageError: if the folder is not there or not writable, or the file is one of the inputs.
+    """
+    if path in (None, "-"):
+        return
+    goal = Path(path)
+    if goal.is_dir():
+        raise UsageError(f"{path}: this is a directory. Give the name of a file in it.")
+    if not goal.parent.is_dir():
+        raise UsageError(f"{path}: there is no directory {goal.parent}. Make it first.")
+    if not os.access(goal.parent, os.W_OK):
+        raise UsageError(f"{path}: the directory {goal.parent} cannot be written to.")
+    if goal.exists() and any(Path(p).exists() and goal.samefile(p) for p in inputs):
+        raise UsageError(f"{path}: this file is read, and would be overwritten. Choose another.")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -108,8 +131,10 @@ def read_yaml(path: str | Path, schema: str) -> dict[str, Any]:
     try:
         content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
-        place = " ".join(str(error).split())
-        raise InputError(f"{path}: is not YAML ({place}).") from None
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or "unreadable"
+        raise InputError(f"{path}{place}: this is not YAML ({reason}).") from None
     found = content.get("schema") if isinstance(content, dict) else None
     if found != schema:
         what = f"its schema is '{found}'" if found else "it has no schema"
@@ -239,9 +264,8 @@ def load_fit(path: str | Path) -> Fit:
     Raises:
         InputError: if it is not there, is no fit file, or lacks something; the message names it.
     """
-    from mixfit.errors import UsageError
+    from mixfit.catalogue import find_law
     from mixfit.fitting import Fit, FitData, FitOptions, Range
-    from mixfit.laws import find_law
     from mixfit.runs import Columns, SourceFile
 
     top = _Reader(str(path), read_yaml(path, FIT_SCHEMA))
@@ -294,7 +318,10 @@ def _load_target(name: str, reader: _Reader, law: Law, domains: Sequence[str]) -
     from mixfit.fitting import TargetFit
 
     params = reader.map("params")
-    form = _form_with(law, params)
+    try:
+        form = _form_with(law, params).bound(domains, name)
+    except NotApplicableError as error:
+        raise InputError(f"{reader.path}: {law.name} cannot have target {name}: {error}.") from None
     found = {}
     for group in form.groups:
         if group.per_domain:

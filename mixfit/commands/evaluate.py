@@ -46,8 +46,10 @@ def evaluate(
     from mixfit.reports.evaluate import print_evaluation, print_gate
     from mixfit.reports.fit import describe_runs
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import evaluation_to_plain, load_fit, to_yaml, write_text
+    from mixfit.storage import check_out, evaluation_to_plain, load_fit, to_yaml, write_text
 
+    for path in (out, predictions):
+        check_out(path, [fit, *runs])
     if predictions is not None:
         check_predictions_path(predictions)
     loaded = load_fit(fit)

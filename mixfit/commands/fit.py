@@ -33,15 +33,16 @@ def fit(
 
     Example: mixfit fit runs.csv --law coupled --where 'model_size>=3e8' -o fit.yaml
     """
+    from mixfit.catalogue import find_law
     from mixfit.fitting import FitOptions
     from mixfit.fitting import fit as fit_runs
-    from mixfit.laws import find_law
     from mixfit.reports.fit import print_fit
     from mixfit.reports.progress import progress
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import save_fit
+    from mixfit.storage import check_out, save_fit
 
     find_law(law)
+    check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
     with progress(f"fitting {law}", len(table.targets), quiet=quiet) as done:

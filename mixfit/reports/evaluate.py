@@ -18,9 +18,9 @@ def print_evaluation(evaluation: Evaluation, title: str, *, quiet: bool = False)
     print_line(title)
     print_line()
     one = len(sizes) == 1
-    headers = ["target", "rows", *(f"{short(size)}: MRE %" for size in sizes)]
-    headers += [] if one else ["all: MRE %"]
-    headers += ["bias %", "rank"]
+    headers = ["target", "rows", *(f"{short(size)}\nMRE %" for size in sizes)]
+    headers += [] if one else ["all\nMRE %"]
+    headers += ["bias\n%", "rank"]
 
     def cells(name: str, scores: dict[float | None, Score]) -> list[str]:
         overall = scores[ALL_SIZES]
@@ -40,7 +40,7 @@ def print_evaluation(evaluation: Evaluation, title: str, *, quiet: bool = False)
     ]
     average = cells("average", evaluation.average)
     average[1] = ""
-    print_table(headers, rows, footer=average if len(rows) > 1 else None)
+    print_table(headers, rows, footer=average if len(rows) > 1 else None, spare=(1,))
     print_line()
     if not quiet:
         print_notes(evaluation.notes)

@@ -48,7 +48,14 @@ def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
     ]
     bounds = {name: target.entropy_bound(fit.domains) for name, target in fit.targets.items()}
     with_bound = any(bound is not None for bound in bounds.values())
-    headers = ["target", "rows", *scalars, *(["entropy ≤"] if with_bound else []), "Huber", "MRE %"]
+    headers = [
+        "target",
+        "rows",
+        *scalars,
+        *(["entropy\n≤"] if with_bound else []),
+        "Huber",
+        "MRE\n%",
+    ]
     rows = []
     for name, target in fit.targets.items():
         cells = [name, f"{target.rows:,}"]
@@ -65,10 +72,16 @@ def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
         rows,
         footer=["average", *blank, mean, ""] if len(rows) > 1 else None,
         left=(0, len(headers)),
+        # What is the same everywhere is the first to go.
+        spare=(*([len(headers)] if _all_converged(fit) else []), 1),
     )
     print_line()
     if not quiet:
         print_notes(fit.notes + tuple(note for t in fit.targets.values() for note in t.notes))
+
+
+def _all_converged(fit: Fit) -> bool:
+    return all(target.status == "converged" for target in fit.targets.values())
 
 
 def _largest_form(fit: Fit) -> Law:
