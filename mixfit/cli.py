@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from mixfit._version import __version__
+from mixfit.commands.compare import compare
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.errors import MixfitError
 from mixfit.parallel import use_one_thread
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="mixfit",
@@ -25,6 +30,7 @@ app = typer.Typer(
 )
 app.command("fit")(fit)
 app.command("eval")(evaluate)
+app.command("compare")(compare)
 app.command("laws")(laws)
 
 
@@ -46,11 +52,28 @@ def _common(
     pass
 
 
+class _StoppedError(BaseException):
+    """The user, or the system, ends the program by a signal."""
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    raise _StoppedError(number)
+
+
 def main() -> None:
-    """Run the program; an error that the user can mend ends with one message and status 2."""
+    """Run the program.
+
+    An error that the user can mend ends with one message and status 2. A signal ends every process
+    and, as in a shell, gives 128 plus its number, so that it is never taken for a gate that fails.
+    """
     use_one_thread()
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except MixfitError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except _StoppedError as stopped:
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + int(stopped.args[0]))

@@ -413,7 +413,7 @@ class PowerSum(Coefficient):
         top = exponent.max()
         share = np.exp(exponent - top)
         total = share.sum(axis=1, keepdims=True)
-        if not total.all():  # a mixture so far below the others needs a scale of its own
+        if total.min() < 1e-290:  # a mixture so far below the others needs a scale of its own
             top = exponent.max(axis=1, keepdims=True)
             share = np.exp(exponent - top)
             total = share.sum(axis=1, keepdims=True)

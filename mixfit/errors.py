@@ -30,6 +30,10 @@ class NotApplicableError(UsageError):
     """A law cannot describe a target or a mixture; the text is the reason, a clause about it."""
 
 
+class WorkerError(MixfitError):
+    """The processes or machines that the work was spread over cannot do it."""
+
+
 @dataclass(frozen=True, order=True)
 class Note:
     """Something that a careful reader of a result wants to know.

@@ -12,6 +12,8 @@ from mixfit.metrics import mean_relative_bias, mean_relative_error, rank_correla
 from mixfit.numbers import short
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mixfit.coefficients import Array
     from mixfit.fitting import Fit
     from mixfit.runs import Runs
@@ -95,15 +97,16 @@ def evaluate(fit: Fit, runs: Runs) -> Evaluation:
         for size in (*sizes, ALL_SIZES):
             chosen = ~np.isnan(observed) & ((size == runs.N) if size is not ALL_SIZES else True)
             if chosen.any():
-                scores[target, size] = _score(predicted[target][chosen], observed[chosen])
+                scores[target, size] = score_of(predicted[target][chosen], observed[chosen])
     average = {
-        size: _mean([scores[t, size] for t in targets if (t, size) in scores])
+        size: mean_of([scores[t, size] for t in targets if (t, size) in scores])
         for size in (*sizes, ALL_SIZES)
     }
     return Evaluation(sizes, scores, average, predicted, _notes(fit, runs, targets))
 
 
-def _score(predicted: Array, observed: Array) -> Score:
+def score_of(predicted: Array, observed: Array) -> Score:
+    """Compare predicted with observed losses, each (rows,)."""
     return Score(
         rows=len(observed),
         mre=mean_relative_error(predicted, observed),
@@ -112,7 +115,8 @@ def _score(predicted: Array, observed: Array) -> Score:
     )
 
 
-def _mean(scores: list[Score]) -> Score:
+def mean_of(scores: Sequence[Score]) -> Score:
+    """Average scores; rows are added up, and what has no rank has no say in the rank."""
     ranks = [score.rank for score in scores if not np.isnan(score.rank)]
     return Score(
         rows=sum(score.rows for score in scores),

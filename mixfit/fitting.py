@@ -18,7 +18,7 @@ from mixfit.errors import NotApplicableError, Note, UsageError, nearest
 from mixfit.laws import Formula
 from mixfit.metrics import mean_relative_error
 from mixfit.objective import Objective, huber, make_blocks
-from mixfit.parallel import available_processors, map_tasks
+from mixfit.parallel import map_tasks
 from mixfit.solvers import SOLVERS
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from mixfit.coefficients import Array
     from mixfit.laws import Law
     from mixfit.runs import Columns, Runs, SourceFile
+    from mixfit.selection import Selection
     from mixfit.solvers import Solution
 
 # Ridge that keeps the first guess of the terms' sizes near equal shares of the mean loss.
 _SHARE_RIDGE = 1e-3
 _SMALLEST_SHARE = 0.02
+_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class FitOptions:
     delta: float = 1e-3
     solver: str = "trust-region"
     restarts: int = 12
-    hops: int = 20
+    hops: int = 30
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -191,6 +193,7 @@ class Fit:
         data: what it was made on.
         targets: target to its fit.
         notes: about all targets, or about the data.
+        selection: how the law was chosen, where `mixfit.selection` chose it.
     """
 
     law: str
@@ -199,6 +202,7 @@ class Fit:
     data: FitData
     targets: dict[str, TargetFit]
     notes: tuple[Note, ...] = ()
+    selection: Selection | None = None
 
     def predict(self, N: ArrayLike, D: ArrayLike, h: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Predict the losses of training runs.
@@ -243,7 +247,7 @@ def fit(
     law: str = "additive",
     *,
     options: FitOptions | None = None,
-    jobs: int | None = None,
+    jobs: int | str | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Fit a law to every target of runs: the Huber loss, eq. (6), minimised for each.
@@ -255,7 +259,8 @@ def fit(
         runs: the rows to fit.
         law: a name in `mixfit.catalogue.CATALOGUE`.
         options: how; `FitOptions()` by default.
-        jobs: processes that targets are spread over; by default one for each processor.
+        jobs: processes that targets are spread over, by default one for each processor, or the
+            address of a cluster (see `mixfit.parallel.map_tasks`).
         done: called whenever a target is done.
 
     Raises:
@@ -271,7 +276,13 @@ def fit(
             " --targets, or another law."
         )
     tasks = [target_task(runs, t, (law,), options) for t in runs.targets if t not in refused]
-    outcomes = map_tasks(fit_target, tasks, jobs=jobs or available_processors(), done=done)
+    outcomes = map_tasks(fit_target, tasks, jobs=jobs, done=done)
+    general = table_notes(runs.N, runs.D, declared)
+    fits = {}
+    for task, (outcome,) in zip(tasks, outcomes, strict=True):
+        own = [note for note in table_notes(task.N, task.D, declared) if note not in general]
+        notes = (*(replace(note, target=task.target) for note in own), *outcome.fit.notes)
+        fits[task.target] = replace(outcome.fit, notes=notes)
     left_out = [
         Note("not-applicable", f"left out: {law} cannot be fitted, since {reason}", target)
         for target, reason in refused.items()
@@ -281,8 +292,8 @@ def fit(
         domains=runs.domains,
         options=options,
         data=FitData.of(runs),
-        targets={outcome.fit.target: outcome.fit for (outcome,) in outcomes},
-        notes=(*runs.notes, *left_out, *table_notes(runs.N, runs.D, declared)),
+        targets=fits,
+        notes=(*runs.notes, *left_out, *general),
     )
 
 
@@ -465,8 +476,14 @@ class _Search:
 def _start(objective: Objective, rng: np.random.Generator) -> Array:
     """Draw parameters at random, and fit the sizes of the terms to the losses."""
     formula = objective.formula
-    theta = formula.random(rng)
-    loss, values = objective.term_values(theta)
+    for _ in range(_DRAWS):
+        theta = formula.random(rng)
+        loss, values = objective.term_values(theta)
+        # A factor cannot mend a term that is below 0, as sums with coefficients of both signs may.
+        if np.all(values.mean(axis=1) > 0):
+            break
+    else:
+        return theta
     shapes = values / values.mean(axis=1, keepdims=True)
     count = len(shapes)
     equal = np.full(count, loss.mean() / count)

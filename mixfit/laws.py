@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from mixfit.coefficients import Array
 
 
+_NEGLIGIBLE = 1e-12  # a loss of no account
+
+
 @dataclass(frozen=True)
 class Term:
     """One term, ``c(h) * N^-p(h) * D^-q(h)``.
@@ -343,7 +346,7 @@ class Formula:
     def embedded(self, smaller: Formula, theta: Array) -> Array:
         """Find the theta at which this law equals a smaller one that it contains.
 
-        A term that the smaller law lacks takes half of the constant E, and an exponent that it
+        A term that the smaller law lacks shares the constant E with it, and an exponent that it
         lacks is 0.
 
         Args:
@@ -356,9 +359,10 @@ class Formula:
         found = np.empty(self.size)
         of_role = {term.role: term for term in smaller.law.terms}
         lacking = [term for term in self.law.terms if term.role not in of_role]
-        theta = smaller.rescaled(
-            theta, np.array([0.5 if lacking and t.role == "E" else 1.0 for t in smaller.law.terms])
-        )
+        places = smaller.places(of_role["E"].coefficient)
+        theta = theta.copy()
+        # A positive term cannot be 0, but as good as that.
+        theta[places] = np.maximum(theta[places], len(lacking) * _NEGLIGIBLE) / (1 + len(lacking))
         for term in self.law.terms:
             other = of_role.get(term.role, of_role["E"])
             for part, source in zip(

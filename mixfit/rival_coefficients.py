@@ -1,6 +1,6 @@
 """The functions of the mixture h that the other published laws are made of.
 
-- `ExpSum`: ``sum_i C_i exp(gamma_i h_i)``, with a C for each domain or one for all;
+- `ExpSum`: ``E + sum_i C_i exp(gamma_i h_i)``, with a C for each domain or one for all;
 - `ExpProduct`: ``C exp(gamma prod_i k h_i)``;
 - `ExpLinear`: ``exp(sum_i t_i h_i)``;
 - `InversePowerSum`: ``sum_i F_i h_i^-alpha_i``;
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mixfit.coefficients import Array
 
 _RATE = 60.0  # exp() of it times any weight is far from overflow
+_LEAST_RATE = 1e-6  # below it exp() is linear to the digits that losses have
+_SERIES_BELOW = 1e-3  # below it differences lose more digits than the series
 _NEWTON_STEPS = 50
 
 
@@ -102,63 +104,113 @@ class _DomainSum(_Rival):
         return along_simplex(self._slopes(theta, h, addends), h)
 
 
-@dataclass(frozen=True)
-class ExpSum(_DomainSum):
-    """``sum_i C_i exp(gamma_i h_i)`` with C_i of either sign, or ``C sum_i exp(gamma_i h_i)``.
+def _grown(rate: Array, at: Array) -> tuple[Array, Array]:
+    """Give ``(exp(rate x) - 1) / rate``, which is x at rate 0, and its derivative in the rate."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        exponent = rate * at
+        small = np.abs(exponent) < _SERIES_BELOW
+        safe = np.where(small, 1.0, rate)
+        grown = np.expm1(exponent) / safe
+        slope = (at * np.exp(exponent) - grown) / safe
+    return (
+        np.where(small, at * (1 + exponent / 2 + exponent**2 / 6), grown),
+        np.where(small, at**2 * (1 / 2 + exponent / 3 + exponent**2 / 8), slope),
+    )
 
-    Internal parameters: C_i itself, or log C where one C serves all domains; and gamma.
+
+@dataclass(frozen=True)
+class ExpSum(_Rival):
+    """``E + sum_i C_i exp(gamma_i h_i)``, or ``E + C sum_i exp(gamma_i h_i)``; C of either sign.
+
+    Runs often ask for a nearly linear function of h, which is huge C that E cancels and tiny gamma.
+    Internal parameters are those in which nothing is huge then: the value at the uniform mixture in
+    place of E; with a C for each domain, the slopes there in place of the C_i; with one C, its
+    reciprocal, and the slopes C gamma_i at weight 0 in place of the gamma_i.
 
     Attributes:
+        offset: the name of E.
         name: of C.
         rate: the name of gamma.
-        common: whether one C, which is then positive, serves all domains.
+        common: whether one C serves all domains.
     """
 
+    offset: str
     name: str
     rate: str
     common: bool = False
 
     def groups(self) -> tuple[Group, ...]:
-        low, high = (-20.0, 10.0) if self.common else (-1e3, 1e3)
-        size = Group(self.name, not self.common, low, high)
-        return (size, Group(self.rate, True, -_RATE, _RATE))
+        rate = 1e3 if self.common else _RATE
+        return (
+            Group(self.offset, False, -1e3, 1e3),
+            Group(self.name, not self.common, -1e3, 1e3),
+            Group(self.rate, True, -rate, rate),
+        )
 
     @property
     def family(self) -> object:
-        return replace(self, name="", rate="")
+        return replace(self, offset="", name="", rate="")
 
-    def _split(self, theta: Array) -> tuple[Array, Array]:
-        count = 1 if self.common else len(theta) // 2
-        return theta[:count], theta[count:]
+    def _split(self, theta: Array) -> tuple[float, Array, Array]:
+        count = 2 if self.common else 1 + len(theta) // 2
+        return float(theta[0]), theta[1:count], theta[count:]
 
-    def _addends(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, list[Array]]:
-        size, rate = self._split(theta)
-        growth = np.exp(rate * h)
-        addends = (np.exp(size) if self.common else size) * growth
-        return addends, [addends if self.common else growth, addends * h]
+    def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
+        middle, first, second = self._split(theta)
+        uniform = 1.0 / h.shape[1]
+        one = np.ones((len(h), 1))
+        if not self.common:
+            grown, in_rate = _grown(second, h - uniform)
+            return middle + grown @ first, np.hstack([one, grown, in_rate * first])
+        rate = first * second
+        (grown, in_rate), (less, in_less) = _grown(rate, h), _grown(rate, np.full_like(h, uniform))
+        with np.errstate(over="ignore", invalid="ignore"):
+            grown, in_rate = grown - less, in_rate - in_less
+            in_first = (in_rate @ second**2)[:, None]
+            jacobian = np.hstack([one, in_first, grown + in_rate * rate])
+            return middle + grown @ second, jacobian
 
-    def _slopes(self, theta: Array, h: Array, addends: Array) -> Array:
-        _, rate = self._split(theta)
-        return addends * rate
+    def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:
+        _, first, second = self._split(theta)
+        if self.common:
+            return along_simplex(second * np.exp(first * second * h), h)
+        return along_simplex(first * np.exp(second * (h - 1.0 / h.shape[1])), h)
 
     def scaled(self, theta: Array, log_factor: float) -> Array:
-        size, rate = self._split(theta)
-        return np.concatenate(
-            [size + log_factor if self.common else size * np.exp(log_factor), rate]
-        )
+        middle, first, second = self._split(theta)
+        factor = np.exp(log_factor)
+        if self.common:
+            return np.concatenate([[middle * factor], first / factor, second * factor])
+        return np.concatenate([[middle * factor], first * factor, second])
 
     def random(self, rng: np.random.Generator, k: int) -> Array:
-        log_size = rng.normal(-np.log(k), 0.7, 1 if self.common else k)
-        rate = rng.normal(-2.0, 4.0, k)
-        return np.concatenate([log_size if self.common else np.exp(log_size), rate])
+        slope, rate = rng.normal(-0.5, 1.0, k), rng.normal(-1.0, 3.0, k)
+        if self.common:
+            return np.concatenate([[1.0], np.exp(rng.normal(1.0, 0.7, 1)), slope])
+        return np.concatenate([[1.0], slope, rate])
 
     def natural(self, theta: Array) -> dict[str, Array]:
-        size, rate = self._split(theta)
-        return {self.name: np.exp(size) if self.common else size.copy(), self.rate: rate.copy()}
+        middle, first, second = self._split(theta)
+        if self.common:
+            size = 1.0 / _away_from_zero(first)
+            rate = second / size
+            at_uniform = size * np.exp(rate / len(rate))
+        else:
+            rate = _away_from_zero(second)
+            at_uniform = first / rate
+            size = at_uniform * np.exp(-rate / len(rate))
+        offset = np.array([middle - at_uniform.sum()])
+        return {self.offset: offset, self.name: size, self.rate: rate}
 
     def internal(self, natural: Mapping[str, Array]) -> Array:
-        size = natural[self.name]
-        return np.concatenate([np.log(size) if self.common else size, natural[self.rate]])
+        offset, size, rate = natural[self.offset], natural[self.name], natural[self.rate]
+        at_uniform = size * np.exp(rate / len(rate))
+        rest = [1.0 / size, size * rate] if self.common else [at_uniform * rate, rate]
+        return np.concatenate([offset + at_uniform.sum(), *rest])
+
+
+def _away_from_zero(rate: Array) -> Array:
+    return np.where(np.abs(rate) < _LEAST_RATE, np.copysign(_LEAST_RATE, rate), rate)
 
 
 @dataclass(frozen=True)
@@ -285,7 +337,7 @@ class InversePowerSum(_DomainSum):
         at_zero = [domain for domain, w in zip(domains, h.T, strict=True) if np.any(w == 0)]
         if at_zero:
             raise NotApplicableError(
-                f"it is infinite at a weight of 0, and {', '.join(at_zero)} has such weights"
+                f"it is infinite at a weight of 0, which rows have for {', '.join(at_zero)}"
             )
 
     def _addends(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, list[Array]]:
@@ -435,7 +487,7 @@ class OwnPower(_Rival):
     def check(self, h: Array, domains: Sequence[str]) -> None:
         if self.negative and self.shift is None and np.any(h[:, self.own] == 0):
             own = domains[self.own]
-            raise NotApplicableError(f"it is infinite at a weight of 0, and {own} has such weights")
+            raise NotApplicableError(f"it is infinite at a weight of 0, which rows have for {own}")
 
     def _reach(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
         """Give h_own + eps and its log, each (m,)."""

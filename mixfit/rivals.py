@@ -29,13 +29,13 @@ RIVALS: tuple[Law, ...] = (
         "ye-m1",
         "E + sum C_i exp(gamma_i h_i)",
         "Ye et al. 2024, M1 (the paper's appendix B.1); C_i of either sign",
-        (_OFFSET_TERM, Term("S", ExpSum("C", "gamma"))),
+        (Term("S", ExpSum("E", "C", "gamma")),),
     ),
     Law(
         "ye-m2",
         "E + C sum exp(gamma_i h_i)",
-        "Ye et al. 2024, M2 (the paper's appendix B.1)",
-        (_OFFSET_TERM, Term("S", ExpSum("C", "gamma", common=True))),
+        "Ye et al. 2024, M2 (the paper's appendix B.1); C of either sign",
+        (Term("S", ExpSum("E", "C", "gamma", common=True)),),
     ),
     Law(
         "ye-m3",

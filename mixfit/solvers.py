@@ -161,9 +161,9 @@ def search(
 ) -> Solution:
     """Find the lowest point that random starts and hops lead to.
 
-    Starts end early once several independent ones agree on the lowest value. Hops then set out from
-    the best points found, moving all variables or some of them by random amounts of random scale;
-    unlike the random walk of basin hopping they never leave a better point for a worse one.
+    Starts end early once several independent ones agree on the lowest value. Hops then change some
+    variables of the best points found (see `_hop`); unlike the random walk of basin hopping they
+    never leave a better point for a worse one.
 
     Args:
         problem: the objective.
@@ -172,7 +172,8 @@ def search(
             never worse than any of them.
         rng: the only source of randomness.
         restarts: how many random starts, at the most.
-        hops: how many hops in a row must find nothing lower before the search ends.
+        hops: how many hops in a row must find nothing lower before the search ends; half as many
+            where starts agree.
         rough: an objective that is quicker to evaluate and nearly the same; starts and hops run on
             it, and only the last descents on `problem`.
     """
@@ -187,11 +188,13 @@ def search(
         values.append(point.value)
         if _agreeing(values, pool[0].value) >= _ENOUGH:
             break
+    if _agreeing(values, pool[0].value) >= _ENOUGH:
+        hops = -(-hops // 2)
     tried = idle = 0
     while idle < hops and tried < _MOST_HOPS * hops:
         before = pool[0].value
-        origin = pool[0 if rng.random() < _FROM_BEST else int(rng.integers(len(pool)))]
-        _add(pool, descend(rough, _hop(origin.theta, rng), tolerance=_ROUGH))
+        start = _hop([point.theta for point in pool], sample, rng)
+        _add(pool, descend(rough, start, tolerance=_ROUGH))
         tried += 1
         idle = 0 if pool[0].value < before * (1 - _SAME) else idle + 1
     candidates = [pool[0].theta] if rough is problem else [*(p.theta for p in pool), *known]
@@ -216,11 +219,23 @@ def _add(pool: list[Point], point: Point) -> None:
     del pool[_POOL:]
 
 
-def _hop(theta: Array, rng: np.random.Generator) -> Array:
-    scale = 10 ** rng.uniform(-1.0, 0.4)
-    moved = rng.random(len(theta)) < rng.choice([0.1, 0.2, 0.4, 1.0])
-    step: Array = scale * moved * rng.standard_normal(len(theta))
-    return theta + step
+def _hop(pool: Sequence[Array], sample: Sampler, rng: np.random.Generator) -> Array:
+    """Change some variables of one of the best points found.
+
+    They move by random amounts, or take their values from a fresh start or from another of the
+    best points: what is right in one part of the law is often known already, and elsewhere not.
+    """
+    theta = pool[0 if rng.random() < _FROM_BEST else int(rng.integers(len(pool)))]
+    changed = rng.random(len(theta)) < rng.choice([0.05, 0.1, 0.2, 0.4])
+    changed[rng.integers(len(theta))] = True
+    kind = rng.integers(3)
+    if kind == 0:
+        other = theta + 10 ** rng.uniform(-1.0, 0.4) * rng.standard_normal(len(theta))
+    elif kind == 1 or len(pool) == 1:
+        other = sample(rng)
+    else:
+        other = pool[int(rng.integers(1, len(pool)))]
+    return np.where(changed, other, theta)
 
 
 def basin_hopping(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mixfit.fitting import Fit, FitData, TargetFit
     from mixfit.laws import Law
     from mixfit.runs import Runs, SourceFile
+    from mixfit.selection import Selection
 
 FIT_SCHEMA = "mixfit.fit/1"
 EVAL_SCHEMA = "mixfit.eval/1"
@@ -175,7 +176,32 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
         },
         "data": _plain_data(fit.data),
         "notes": plain_notes(fit.notes),
+        **({"selection": _plain_selection(fit.selection)} if fit.selection else {}),
         "targets": {name: _plain_target(t, fit.domains) for name, t in fit.targets.items()},
+    }
+
+
+def _plain_selection(selection: Selection) -> dict[str, Any]:
+    from mixfit.selection import RULE
+
+    return {
+        "rule": RULE,
+        "law": selection.law,
+        "reason": selection.reason,
+        "tests": selection.tests,
+        "restarts": selection.restarts,
+        "hops": selection.hops,
+        "candidates": [
+            {
+                "law": c.law,
+                "parameters": c.parameters,
+                "mre": c.mre,
+                "standard_error": c.error,
+                "excluded": c.excluded,
+                "parts": dict(c.parts),
+            }
+            for c in selection.candidates
+        ],
     }
 
 
@@ -311,6 +337,31 @@ def load_fit(path: str | Path) -> Fit:
         data=found,
         targets={t: _load_target(t, targets.map(t), law, domains) for t in targets.content},
         notes=top.notes(),
+        selection=_load_selection(top.map("selection")) if "selection" in top.content else None,
+    )
+
+
+def _load_selection(reader: _Reader) -> Selection:
+    from mixfit.selection import Candidate, Selection
+
+    def candidate(own: _Reader) -> Candidate:
+        parts = own.map("parts")
+        return Candidate(
+            law=own.text("law"),
+            parameters=int(own.number("parameters")),
+            mre=own.number_or_none("mre"),
+            error=own.number_or_none("standard_error"),
+            parts={column: parts.number_or_none(column) for column in parts.content},
+            excluded=own.text("excluded"),
+        )
+
+    return Selection(
+        law=reader.text("law"),
+        reason=reader.text("reason"),
+        tests=reader.text("tests"),
+        restarts=int(reader.number("restarts")),
+        hops=int(reader.number("hops")),
+        candidates=tuple(candidate(own) for own in reader.maps("candidates")),
     )
 
 
@@ -407,6 +458,9 @@ class _Reader:
             if np.isfinite(number) and not isinstance(value, bool):
                 return number
         raise InputError(f"{self.path}: {self.where(key)} is not a finite number: {value!r}.")
+
+    def number_or_none(self, key: str) -> float | None:
+        return None if self.raw(key) is None else self.number(key)
 
     def notes(self, target: str = "") -> tuple[Note, ...]:
         return tuple(Note(n.text("code"), n.text("text"), target) for n in self.maps("notes"))

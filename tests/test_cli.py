@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import typer
 import yaml
+from conftest import PROGRAM
 
 from mixfit import __version__
 from mixfit.catalogue import CATALOGUE
@@ -335,3 +340,29 @@ def test_the_worked_example_on_the_real_runs(mixfit, real_runs):
     rows = {row["target"]: row["mre"] for row in yaml.safe_load(done.stdout)["rows"]}
     assert rows["c4"] < 0.22 + 0.1
     assert rows["wikipedia"] < 0.39 + 0.1
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_an_interrupt_ends_every_process_and_leaves_no_file(tmp_path, runs):
+    long = ("--law", "full", "--restarts", "5000", "--hops", "5000", "--jobs", "2")
+    process = subprocess.Popen(
+        [str(PROGRAM), "fit", "runs.csv", *long, "-o", "fit.yaml"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that the signal reaches all, as from a terminal
+    )
+    time.sleep(3)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == "stopped\n"
+    assert process.returncode == 130
+    deadline = time.time() + 10
+    while time.time() < deadline:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("a process is left")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mixfit.commands import options as given
+
+if TYPE_CHECKING:
+    from mixfit.fitting import Fit, FitOptions
+    from mixfit.runs import Runs
+
+_AUTO = "auto"
 
 
 def fit(
     runs: given.RunsArgument,
     law: Annotated[
         str,
-        typer.Option(help="Which law; 'mixfit laws' lists them."),
+        typer.Option(
+            help="Which law; 'mixfit laws' lists them, and 'auto' lets held-out runs decide."
+        ),
     ] = "additive",
     weights: given.Weights = None,
     targets: given.Targets = None,
@@ -23,9 +31,10 @@ def fit(
     delta: given.Delta = 1e-3,
     solver: given.Solver = "trust-region",
     restarts: given.Restarts = 12,
-    hops: given.Hops = 20,
+    hops: given.Hops = 30,
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
+    cluster: given.Cluster = None,
     out: given.Out = None,
     quiet: given.Quiet = False,
 ) -> None:
@@ -35,21 +44,44 @@ def fit(
     """
     from mixfit.catalogue import find_law
     from mixfit.fitting import FitOptions
-    from mixfit.fitting import fit as fit_runs
     from mixfit.reports.fit import print_fit
-    from mixfit.reports.progress import progress
     from mixfit.reports.text import print_labelled
     from mixfit.storage import check_out, save_fit
 
-    find_law(law)
+    if law != _AUTO:
+        find_law(law)
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
-    with progress(f"fitting {law}", len(table.targets), quiet=quiet) as done:
-        found = fit_runs(table, law, options=chosen, jobs=jobs, done=done)
+    spread = cluster or jobs
+    found = (
+        _fit_auto(table, chosen, spread, quiet=quiet)
+        if law == _AUTO
+        else _fit(table, law, chosen, spread, quiet=quiet)
+    )
     if out != "-":
         print_fit(found, table, quiet=quiet)
     if out is not None:
         save_fit(found, out)
         if out != "-" and not quiet:
             print_labelled("wrote", out)
+
+
+def _fit(
+    table: Runs, law: str, options: FitOptions, spread: int | str | None, *, quiet: bool
+) -> Fit:
+    from mixfit.fitting import fit as fit_runs
+    from mixfit.reports.progress import progress
+
+    with progress(f"fitting {law}", len(table.targets), quiet=quiet) as done:
+        return fit_runs(table, law, options=options, jobs=spread, done=done)
+
+
+def _fit_auto(table: Runs, options: FitOptions, spread: int | str | None, *, quiet: bool) -> Fit:
+    from mixfit.compare import count_tasks
+    from mixfit.reports.progress import progress
+    from mixfit.selection import fit_auto, selection_splits
+
+    total = count_tasks(selection_splits(table, seed=options.seed))
+    with progress("choosing a law", total, quiet=quiet) as done:
+        return fit_auto(table, options=options, jobs=spread, done=done)

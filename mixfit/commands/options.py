@@ -83,6 +83,15 @@ Jobs = Annotated[
         show_default=False,
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler to spread the work by, such as tcp://host:8786, in place of local "
+        "processes.",
+        show_default=False,
+    ),
+]
 Out = Annotated[
     str | None,
     typer.Option(
