@@ -20,19 +20,20 @@ from mixfit._version import __version__
 if TYPE_CHECKING:
     from mixfit.errors import InputError, MixfitError, Note, UsageError
     from mixfit.evaluate import Evaluation, evaluate
-    from mixfit.fitting import Fit, FitOptions, TargetFit, fit
+    from mixfit.fits import Fit, FitOptions, TargetFit
+    from mixfit.fitting import fit
     from mixfit.runs import Runs, read_runs
     from mixfit.storage import load_fit, save_fit
 
 _HOME = {
     "Evaluation": "evaluate",
-    "Fit": "fitting",
-    "FitOptions": "fitting",
+    "Fit": "fits",
+    "FitOptions": "fits",
     "InputError": "errors",
     "MixfitError": "errors",
     "Note": "errors",
     "Runs": "runs",
-    "TargetFit": "fitting",
+    "TargetFit": "fits",
     "UsageError": "errors",
     "evaluate": "evaluate",
     "fit": "fitting",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.coefficients import Array
-    from mixfit.fitting import Fit
+    from mixfit.fits import Fit
     from mixfit.runs import Runs
 
 ALL_SIZES = None

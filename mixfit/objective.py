@@ -124,6 +124,29 @@ def make_blocks(
     )
 
 
+def sampled(blocks: Blocks, rows: int, rng: np.random.Generator) -> Blocks:
+    """Take some rows of each mixture, about so many in all; few rows are left as they are.
+
+    Args:
+        blocks: all rows.
+        rows: how many to keep.
+        rng: chooses which.
+    """
+    block, place = np.nonzero(blocks.weight)
+    if len(block) <= rows:
+        return blocks
+    mixture = blocks.mixture[block]
+    keys = rng.random(len(block))
+    order = np.lexsort((keys, mixture))
+    counts = np.bincount(mixture, minlength=len(blocks.h))
+    rank = np.arange(len(block)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = order[rank < np.maximum(1, counts * rows // len(block))[mixture[order]]]
+    chosen = (block[kept], place[kept])
+    return make_blocks(
+        blocks.log_N[chosen], blocks.log_D[chosen], blocks.loss[chosen], mixture[kept], blocks.h
+    )
+
+
 class Quadratic(NamedTuple):
     """A quadratic model of an objective around a point."""
 

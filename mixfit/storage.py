@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mixfit.evaluate import Evaluation, Score
-    from mixfit.fitting import Fit, FitData, TargetFit
+    from mixfit.fits import Fit, FitData, TargetFit
     from mixfit.laws import Law
     from mixfit.runs import Runs, SourceFile
     from mixfit.selection import Selection
@@ -291,7 +291,7 @@ def load_fit(path: str | Path) -> Fit:
         InputError: if it is not there, is no fit file, or lacks something; the message names it.
     """
     from mixfit.catalogue import find_law
-    from mixfit.fitting import Fit, FitData, FitOptions, Range
+    from mixfit.fits import Fit, FitData, FitOptions, Range
     from mixfit.runs import Columns, SourceFile
 
     top = _Reader(str(path), read_yaml(path, FIT_SCHEMA))
@@ -366,7 +366,7 @@ def _load_selection(reader: _Reader) -> Selection:
 
 
 def _load_target(name: str, reader: _Reader, law: Law, domains: Sequence[str]) -> TargetFit:
-    from mixfit.fitting import TargetFit
+    from mixfit.fits import TargetFit
 
     params = reader.map("params")
     try:

@@ -35,19 +35,17 @@ def cluster(tmp_path):
     # Workers load functions by name, those of this test too.
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    dask = [sys.executable, "-m", "distributed.cli"]
+    dask, here = [sys.executable, "-m"], ["--host", "127.0.0.1", "--no-dashboard"]
     started = [
         subprocess.Popen(
-            [dask[0], "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
-            + ["--port", address.rpartition(":")[2], "--no-dashboard", "--no-show"],
+            [*dask, "distributed.cli.dask_scheduler", *here, "--port", address.split(":")[2]],
             cwd=tmp_path,
             **quiet,
         )
     ]
     started += [
         subprocess.Popen(
-            [dask[0], "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
-            + ["--no-dashboard", "--no-nanny", "--host", "127.0.0.1"],
+            [*dask, "distributed.cli.dask_worker", address, *here, "--nthreads", "1", "--no-nanny"],
             cwd=tmp_path,
             **quiet,
         )

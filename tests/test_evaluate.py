@@ -7,7 +7,8 @@ import pytest
 
 from mixfit.errors import InputError
 from mixfit.evaluate import ALL_SIZES, evaluate
-from mixfit.fitting import FitOptions, fit
+from mixfit.fits import FitOptions
+from mixfit.fitting import fit
 from mixfit.runs import Runs
 
 

@@ -11,7 +11,8 @@ from test_laws import CONTAINED, D_UNIT, FORMS, N_UNIT, PLAIN, SIZES, K, draw_th
 
 from mixfit.catalogue import CATALOGUE
 from mixfit.errors import UsageError
-from mixfit.fitting import FitOptions, fit
+from mixfit.fits import FitOptions
+from mixfit.fitting import fit
 from mixfit.laws import Formula
 from mixfit.runs import Runs, read_runs
 

@@ -10,7 +10,7 @@ import pytest
 
 from mixfit.catalogue import CATALOGUE
 from mixfit.errors import Note
-from mixfit.fitting import Fit, FitData, FitOptions, TargetFit
+from mixfit.fits import Fit, FitData, FitOptions, TargetFit
 from mixfit.reports.fit import describe_runs, print_fit
 from mixfit.reports.text import fixed, number, print_notes, print_table
 from mixfit.runs import Runs

@@ -9,7 +9,7 @@ import typer
 from mixfit.commands import options as given
 
 if TYPE_CHECKING:
-    from mixfit.fitting import Fit, FitOptions
+    from mixfit.fits import Fit, FitOptions
     from mixfit.runs import Runs
 
 _AUTO = "auto"
@@ -43,7 +43,7 @@ def fit(
     Example: mixfit fit runs.csv --law coupled --where 'model_size>=3e8' -o fit.yaml
     """
     from mixfit.catalogue import find_law
-    from mixfit.fitting import FitOptions
+    from mixfit.fits import FitOptions
     from mixfit.reports.fit import print_fit
     from mixfit.reports.text import print_labelled
     from mixfit.storage import check_out, save_fit

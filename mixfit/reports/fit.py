@@ -10,7 +10,7 @@ from mixfit.numbers import short
 from mixfit.reports.text import fixed, number, print_line, print_notes, print_table
 
 if TYPE_CHECKING:
-    from mixfit.fitting import Fit
+    from mixfit.fits import Fit
     from mixfit.laws import Law
     from mixfit.runs import Runs
 
