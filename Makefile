@@ -18,6 +18,16 @@ lint: .venv/.installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Any table: make bench RUNS=table.csv WHERE='model_size>=3e8' SECONDS=60
+RUNS ?= sample_runs/joint.parquet
+WHERE ?=
+SECONDS ?= 20
+bench: .venv/.installed-bench
+	mkdir -p build
+	$(BIN)/python benchmarks/solvers.py $(RUNS) $(if $(WHERE),--where '$(WHERE)') --seconds $(SECONDS) -o build/solvers.csv
+	$(BIN)/python benchmarks/calls.py $(RUNS) $(if $(WHERE),--where '$(WHERE)') -o build/calls.png
+	$(BIN)/python benchmarks/growth.py --quick
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 

@@ -18,46 +18,72 @@ from typing import TYPE_CHECKING
 from mixfit._version import __version__
 
 if TYPE_CHECKING:
+    from mixfit.compare import compare_laws
+    from mixfit.comparisons import Comparison
+    from mixfit.constraints import Constraints
     from mixfit.errors import InputError, MixfitError, Note, UsageError
     from mixfit.evaluate import Evaluation, evaluate
     from mixfit.fits import Fit, FitOptions, TargetFit
     from mixfit.fitting import fit
+    from mixfit.mixture import Planner, optimize
     from mixfit.runs import Runs, read_runs
+    from mixfit.selection import fit_auto
+    from mixfit.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
     from mixfit.storage import load_fit, save_fit
 
 _HOME = {
+    "Comparison": "comparisons",
+    "Constraints": "constraints",
     "Evaluation": "evaluate",
     "Fit": "fits",
     "FitOptions": "fits",
     "InputError": "errors",
     "MixfitError": "errors",
     "Note": "errors",
+    "Planner": "mixture",
     "Runs": "runs",
     "TargetFit": "fits",
     "UsageError": "errors",
+    "compare_laws": "compare",
     "evaluate": "evaluate",
     "fit": "fitting",
+    "fit_auto": "selection",
     "load_fit": "storage",
+    "optimize": "mixture",
     "read_runs": "runs",
     "save_fit": "storage",
+    "split_by_rows": "splits",
+    "split_folds": "splits",
+    "split_learning_curve": "splits",
+    "split_sizes": "splits",
 }
 
 __all__ = [
+    "Comparison",
+    "Constraints",
     "Evaluation",
     "Fit",
     "FitOptions",
     "InputError",
     "MixfitError",
     "Note",
+    "Planner",
     "Runs",
     "TargetFit",
     "UsageError",
     "__version__",
+    "compare_laws",
     "evaluate",
     "fit",
+    "fit_auto",
     "load_fit",
+    "optimize",
     "read_runs",
     "save_fit",
+    "split_by_rows",
+    "split_folds",
+    "split_learning_curve",
+    "split_sizes",
 ]
 
 

@@ -13,6 +13,7 @@ from mixfit.commands.compare import compare
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
+from mixfit.commands.optimize import optimize
 from mixfit.errors import MixfitError
 from mixfit.parallel import use_one_thread
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("fit")(fit)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
+app.command("optimize")(optimize)
 app.command("laws")(laws)
 
 

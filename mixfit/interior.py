@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _TO_BOUNDARY = 0.99
 _BACKTRACKS = 40
-_LAST_STEPS = 3  # Newton steps after the last barrier has converged: they square the error
 
 
 class Program(Protocol):
@@ -81,6 +80,7 @@ def solve(
     scale: float,
     first: float = 1e-2,
     last: float = 1e-13,
+    sharpen: int = 3,
     steps: int = 150,
 ) -> Solved:
     """Minimise f over a region, from a start strictly inside it.
@@ -93,10 +93,11 @@ def solve(
         first: the first barrier's weight, in units of `scale`.
         last: the last barrier's weight: f ends above its minimum by about so much for each
             constraint.
+        sharpen: Newton steps at the last barrier; each squares the error that is left.
         steps: at the most.
     """
     state = _State(program, region, start, first * scale)
-    goal, left, taken = last * scale, _LAST_STEPS, 0
+    goal, left, taken = last * scale, sharpen, 0
     for taken in range(1, steps + 1):  # noqa: B007
         decrement, moved = state.step()
         converged = decrement <= 0.1 * state.weight * state.count or not moved
@@ -177,11 +178,8 @@ class _State:
         scaled = hessian * units[:, None] * units
         equal = self._region.equal * units
         rank = len(equal)
-        if rank:
-            # The columns beyond the rank span the moves that keep the equalities.
-            basis = qr(equal.T, check_finite=False)[0][:, rank:]
-        else:
-            basis = np.eye(len(units))
+        # The columns beyond the rank span the moves that keep the equalities.
+        basis = qr(equal.T, check_finite=False)[0][:, rank:] if rank else np.eye(len(units))
         reduced = basis.T @ scaled @ basis
         right = -(basis.T @ (units * slope))
         if not len(right):
@@ -196,9 +194,7 @@ class _State:
         return move
 
     def _advance(self, move: Array, change: Array, promised: float) -> bool:
-        linear = len(self._limit)
-        closing = change[:linear] / self._slack[:linear]
-        top = closing.max(initial=0.0)
+        top = float((change / self._slack).max(initial=0.0))
         length = min(1.0, _TO_BOUNDARY / top) if top > 0 else 1.0
         before = self._barrier(self.value, self._slack)
         # Below this a change of the barrier function is rounding, and any step is as good.

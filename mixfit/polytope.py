@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mixfit.coefficients import Array
 
 EQUAL = 1e-9  # a weight, or a sum of weights, that cannot move by more is fixed
 FEASIBLE = 1e-9  # how far rounding may carry a weight or a sum over its bound
-_SWEEPS = 100
+_LEAST_SLACK = 1e-7  # a constraint that cannot be slack by more is an equality
+_LITTLE = 1e-9  # cost that keeps a linear program from numbers larger than it needs
+_SWEEPS = 50
 _STEEPEST = 1e9  # slopes beyond it times the typical one are cut, for the linear program's sake
 
 
@@ -28,8 +32,8 @@ class Polytope:
         lower: (k,) of 0 or more.
         upper: (k,).
         rows: (r, k) of 0 and 1: which domains each sum has.
-        low: (r,) the smallest each sum may be.
-        high: (r,) the largest.
+        low: (r,) the smallest each sum may be; 0 if there is no limit.
+        high: (r,) the largest; 1 if there is no limit.
     """
 
     lower: Array
@@ -86,7 +90,7 @@ class Polytope:
         typical = np.median(np.abs(slope - np.median(slope))) + 1e-300
         middle = float(np.median(slope))
         cut = np.clip((slope - middle) / typical, -_STEEPEST, _STEEPEST)
-        found = _linear_program(
+        vertex = _linear_program(
             cut,
             np.vstack([self.rows, -self.rows]),
             np.concatenate([self.high, -self.low]),
@@ -94,14 +98,15 @@ class Polytope:
             np.ones(1),
             np.column_stack([self.lower, np.maximum(self.upper, self.lower)]),
         )
-        assert found is not None
-        return np.clip(found, self.lower, self.upper)
+        assert vertex is not None
+        return np.clip(vertex, self.lower, self.upper)
 
     def nearest(self, log_z: Array) -> Array:
         """Find the mixture (k,) nearest to positive numbers z in Kullback-Leibler divergence.
 
         It is ``clip(z exp(c + sum of multipliers of the sums that i is in))``, with the bounds.
-        The multipliers are found one by one, around and around.
+        The multipliers are found one by one, around and around, so that limits on several sums
+        hold only roughly.
 
         Args:
             log_z: (k,) the logs of z.
@@ -117,7 +122,8 @@ class Polytope:
                     goal = self.high[index]
                 elif multipliers[index] > 0:
                     goal = self.low[index]
-                step = np.log(max(goal, 1e-300) / max(total, 1e-300))
+                # Exact but for the bounds: the other weights shrink as these grow.
+                step = _log_odds(goal) - _log_odds(float(total))
                 old = multipliers[index]
                 new = np.clip(old + step, -700.0, 700.0)
                 if old and new * old < 0:
@@ -126,7 +132,7 @@ class Polytope:
                 if new != old:
                     worst = max(worst, abs(new - old))
                     h = self._clipped(log_z + multipliers @ self.rows)
-            if worst < 1e-9:
+            if worst < 1e-7:
                 break
         return h
 
@@ -135,20 +141,28 @@ class Polytope:
         z = np.exp(np.maximum(log_z - log_z.max(), -700.0))
         h = z / z.sum()
         if np.all(h >= self.lower) and np.all(h <= self.upper):
-            return h
-        # In c the sum is piecewise smooth and rises; find the piece by bisection.
-        low, high = -750.0, 750.0
-        for _ in range(60):
-            middle = (low + high) / 2
-            if np.clip(z * np.exp(middle), self.lower, self.upper).sum() < 1:
-                low = middle
-            else:
-                high = middle
-        h = np.clip(z * np.exp(high), self.lower, self.upper)
-        free = (h > self.lower) & (h < self.upper)
-        if free.any():
-            h[free] *= (1.0 - h[~free].sum()) / h[free].sum()
-        return np.clip(h, self.lower, self.upper)
+            return np.asarray(h)
+        # Those below their bounds, or those above, are at their bounds in the solution too,
+        # whichever miss by more together.
+        free, left = np.ones(self.k, bool), 1.0
+        for _ in range(self.k):
+            total = z[free].sum()
+            h = np.where(free, z * (left / total) if total > 0 else 0.0, h)
+            under = np.where(free, np.maximum(self.lower - h, 0.0), 0.0)
+            over = np.where(free, np.maximum(h - self.upper, 0.0), 0.0)
+            if not under.any() and not over.any():
+                break
+            bound = under > 0 if under.sum() >= over.sum() else over > 0
+            h = np.where(bound, np.clip(h, self.lower, self.upper), h)
+            free = free & ~bound
+            left = max(1.0 - h[~free].sum(), 0.0)
+            if not free.any():
+                break
+        return np.asarray(np.clip(h, self.lower, self.upper))
+
+
+def _log_odds(share: float) -> float:
+    return float(np.log(max(share, 1e-300)) - np.log(max(1.0 - share, 1e-300)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +180,7 @@ class Interior:
     """
 
     centre: Array
-    free: Array
+    free: NDArray[np.bool_]
     equal: Array
     sums: Array
     rows: Array
@@ -197,16 +211,16 @@ def _interior_with_rows(p: Polytope) -> Interior | None:
     # counted up to 1, is attained where every constraint that can be slack is. The variables are
     # h times theta, theta of 1 or more, and the slacks.
     found = _linear_program(
-        np.concatenate([np.zeros(k + 1), -np.ones(m)]),
+        np.concatenate([np.zeros(k), [_LITTLE], -np.ones(m)]),
         np.hstack([matrix, -limit[:, None], np.eye(m)]),
         np.zeros(m),
         np.concatenate([np.ones(k), [-1.0], np.zeros(m)])[None],
         np.zeros(1),
-        np.array([(0.0, np.inf)] * k + [(1.0, 1.0 / EQUAL)] + [(0.0, 1.0)] * m),
+        np.array([(0.0, np.inf)] * k + [(1.0, 1.0 / _LEAST_SLACK)] + [(0.0, 1.0)] * m),
     )
     if found is None:
         return None
-    slack = found[k + 1 :] / found[k] > EQUAL
+    slack = found[k + 1 :] > 0.5
     tight = ~slack
     # Then as far inside as can be, measured by the smallest of the slacks that can be positive.
     best = _linear_program(
@@ -223,7 +237,9 @@ def _interior_with_rows(p: Polytope) -> Interior | None:
     return _make_interior(p, np.clip(centre, p.lower, p.upper), free, stuck)
 
 
-def _make_interior(p: Polytope, centre: Array, free: Array, stuck: Array) -> Interior:
+def _make_interior(
+    p: Polytope, centre: Array, free: NDArray[np.bool_], stuck: NDArray[np.bool_]
+) -> Interior:
     centre = centre.copy()
     at_upper = np.abs(p.upper - centre) < np.abs(centre - p.lower)
     centre[~free] = np.where(at_upper, p.upper, p.lower)[~free]
@@ -237,7 +253,7 @@ def _make_interior(p: Polytope, centre: Array, free: Array, stuck: Array) -> Int
     return Interior(centre, free, equal, goal, p.rows[moving], p.low[moving], p.high[moving])
 
 
-def corrected(h: Array, free: Array, equal: Array, sums: Array) -> Array:
+def corrected(h: Array, free: NDArray[np.bool_], equal: Array, sums: Array) -> Array:
     """Move the free weights the least, relative to their sizes, so that sums come out right.
 
     Args:
