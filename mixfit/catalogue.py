@@ -7,6 +7,8 @@ from mixfit.errors import UsageError, nearest
 from mixfit.laws import Law, Term
 from mixfit.rivals import RIVALS
 
+AUTO_SHRINK = "auto"
+
 _E = Constant("E", NONNEGATIVE)
 _ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
 _BETA = Constant("beta", lower=-7.0, upper=2.0)
@@ -89,6 +91,18 @@ DESIGNED: tuple[Law, ...] = (
         contains=("additive",),
     ),
     Law(
+        "coupled-linear",
+        "E + D^-delta / sum C_i h_i^gamma_i + (sum A_i h_i) N^-alpha + (sum B_i h_i) N^eta D^-beta",
+        "mixfit",
+        (
+            _CONSTANT_TERM,
+            _FADING_MIXTURE_TERM,
+            Term("A", PowerSum("A"), n=_ALPHA),
+            Term("B", PowerSum("B"), n=_ETA, d=_BETA),
+        ),
+        contains=("coupled",),
+    ),
+    Law(
         "coupled-joint",
         "E + D^-delta / sum C_i h_i^gamma_i"
         " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
@@ -104,6 +118,49 @@ DESIGNED: tuple[Law, ...] = (
 )
 
 CATALOGUE: dict[str, Law] = {law.name: law for law in (*DESIGNED, *RIVALS)}
+
+
+def with_shrinkage(law: str, shrink: float | str | None) -> str:
+    """Write a law with how its coefficients are shrunk, such as ``coupled-linear:0.01``.
+
+    >>> with_shrinkage("joint", 0.01), with_shrinkage("joint", None)
+    ('joint:0.01', 'joint')
+    """
+    if shrink is None:
+        return law
+    return f"{law}:{shrink}" if isinstance(shrink, str) else f"{law}:{shrink:g}"
+
+
+def parse_law(text: str) -> tuple[Law, float | str | None]:
+    """Read a law and its shrinkage: a number of 0 or more, ``inf``, ``auto``, or None.
+
+    >>> law, shrink = parse_law("coupled-linear:auto")
+    >>> law.name, shrink
+    ('coupled-linear', 'auto')
+
+    Raises:
+        UsageError: if there is no such law, its coefficients cannot be shrunk, or the number is
+            none.
+    """
+    name, colon, value = text.partition(":")
+    law = find_law(name)
+    if not colon:
+        return law, None
+    if not any(term.shrinkable for term in law.terms):
+        able = ", ".join(x.name for x in CATALOGUE.values() if any(t.shrinkable for t in x.terms))
+        raise UsageError(
+            f"The law {name} has no coefficient for each domain in N or D that --shrink could pull"
+            f" together. Laws that have: {able}."
+        )
+    if value == AUTO_SHRINK:
+        return law, value
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not number >= 0:
+        raise UsageError(f"--shrink {value}: give a number of 0 or more, inf, auto or none.")
+    return law, number
 
 
 def find_law(name: str) -> Law:

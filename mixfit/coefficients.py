@@ -168,6 +168,21 @@ class Coefficient(ABC):
             NotApplicableError: if there is one.
         """
 
+    def tied(self) -> Coefficient | None:
+        """Give the function in which all domains share one number, or None if there is none."""
+        return None
+
+    def log_ratios(self, theta: Array) -> tuple[Array, Array]:
+        """Give the logs of the domains' numbers over their geometric mean.
+
+        Returns:
+            (k,), and the derivatives with respect to theta, (k, size).
+
+        Raises:
+            NotImplementedError: if the function cannot be tied.
+        """
+        raise NotImplementedError
+
     @property
     @abstractmethod
     def family(self) -> object:
@@ -333,6 +348,20 @@ class PowerSum(Coefficient):
     def scaled(self, theta: Array, log_factor: float) -> Array:
         k, _ = self._split(theta)
         return np.concatenate([theta[:k] + log_factor, theta[k:]])
+
+    def tied(self) -> Coefficient | None:
+        return Constant(self.name) if self.inner is None else None
+
+    def log_ratios(self, theta: Array) -> tuple[Array, Array]:
+        # log C_i = s b_i
+        mean = self._mean(theta)
+        k = len(mean.b)
+        centred = mean.b - mean.b.mean()
+        jacobian = np.zeros((k, len(theta)))
+        jacobian[:, :k] = mean.s * (np.eye(k) - 1.0 / k)
+        if isinstance(self.outer, str):
+            jacobian[:, -1] = centred * (-mean.s if self.negative else 1.0)
+        return mean.s * centred, jacobian
 
     def random(self, rng: np.random.Generator, k: int) -> Array:
         parts = [rng.normal(0.0, 0.7, k)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mixfit.laws import Law
     from mixfit.runs import Columns, Runs, SourceFile
     from mixfit.selection import Selection
+    from mixfit.shrinkage import ShrinkPath
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,9 @@ class Fit:
         targets: target to its fit.
         notes: about all targets, or about the data.
         selection: how the law was chosen, where `mixfit.selection` chose it.
+        shrink: how hard the domains' coefficients are pulled together, if at all (see
+            `mixfit.shrinkage`).
+        shrink_path: how the shrinkage was chosen, where it was.
     """
 
     law: str
@@ -188,6 +192,8 @@ class Fit:
     targets: dict[str, TargetFit]
     notes: tuple[Note, ...] = ()
     selection: Selection | None = None
+    shrink: float | None = None
+    shrink_path: ShrinkPath | None = None
 
     def predict(self, N: ArrayLike, D: ArrayLike, h: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Predict the losses of training runs.

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.catalogue import find_law
+from mixfit.catalogue import parse_law, with_shrinkage
 from mixfit.diagnosis import diagnose, table_notes
 from mixfit.errors import NotApplicableError, Note, UsageError
 from mixfit.fits import Fit, FitData, FitOptions, TargetFit
 from mixfit.metrics import mean_relative_error
 from mixfit.objective import huber
 from mixfit.parallel import map_tasks
+from mixfit.shrinkage import choose_shrink
 from mixfit.targets import TargetSearch, TargetTask, target_task
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def fit(
     runs: Runs,
     law: str = "additive",
     *,
+    shrink: float | str | None = None,
     options: FitOptions | None = None,
     jobs: int | str | None = None,
     done: Callable[[], None] = lambda: None,
@@ -39,16 +41,20 @@ def fit(
     Args:
         runs: the rows to fit.
         law: a name in `mixfit.catalogue.CATALOGUE`.
+        shrink: how hard the domains' coefficients are pulled together: 0 or more, infinite for
+            the tied law, ``auto`` for what held-out rows speak for (see `mixfit.shrinkage`), None
+            for the law as it is.
         options: how; `FitOptions()` by default.
         jobs: processes that targets are spread over, by default one for each processor, or the
             address of a cluster (see `mixfit.parallel.map_tasks`).
-        done: called whenever a target is done.
+        done: called whenever a target is done, of the fit or of the choice of a shrinkage.
 
     Raises:
-        UsageError: if there is no such law, or it can be fitted to none of the targets.
+        UsageError: if there is no such law, it can be fitted to none of the targets, or cannot be
+            shrunk.
     """
     options = options or FitOptions()
-    declared = find_law(law)
+    declared, shrink = parse_law(with_shrinkage(law, shrink))
     refused = refusals(declared, runs)
     if len(refused) == len(runs.targets):
         targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))
@@ -56,7 +62,12 @@ def fit(
             f"The law {law} cannot be fitted to {targets}: {reasons}. Choose other targets with"
             " --targets, or another law."
         )
-    tasks = [target_task(runs, t, (law,), options) for t in runs.targets if t not in refused]
+    path = None
+    if isinstance(shrink, str):
+        (path,) = choose_shrink([(runs, law)], options, jobs=jobs, done=done)
+        shrink = path.chosen
+    wanted = with_shrinkage(law, shrink)
+    tasks = [target_task(runs, t, (wanted,), options) for t in runs.targets if t not in refused]
     outcomes = map_tasks(fit_target, tasks, jobs=jobs, done=done)
     general = table_notes(runs.N, runs.D, declared)
     fits = {}
@@ -74,7 +85,9 @@ def fit(
         options=options,
         data=FitData.of(runs),
         targets=fits,
-        notes=(*runs.notes, *left_out, *general),
+        notes=(*runs.notes, *([path.note()] if path else []), *left_out, *general),
+        shrink=shrink,
+        shrink_path=path,
     )
 
 

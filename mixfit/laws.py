@@ -55,6 +55,12 @@ class Term:
         return tuple(part for part in (self.coefficient, self.n, self.d) if part is not None)
 
     @property
+    def shrinkable(self) -> bool:
+        """Whether it scales with N or D, and its coefficient has a number for every domain."""
+        scales = self.n is not None or self.d is not None
+        return scales and self.coefficient.tied() is not None
+
+    @property
     def centred(self) -> bool:
         """Whether a change of the units of N and D can be taken up by the coefficient."""
         return not any(e is not None and e.depends_on_mixture for e in (self.n, self.d))
@@ -128,6 +134,14 @@ class Law:
         for term in self.terms:
             for part in term.parts:
                 part.check(h, domains)
+
+    def tied(self) -> Law:
+        """Give the law in which the domains share each number that shrinkage pulls together."""
+        terms = []
+        for term in self.terms:
+            tied = term.coefficient.tied() if term.shrinkable else None
+            terms.append(term if tied is None else replace(term, coefficient=tied))
+        return replace(self, terms=tuple(terms))
 
     def identified(self, *, one_model_size: bool, one_token_count: bool) -> Law:
         """Give the form of the law that a table with one N, or one D, can tell apart.

@@ -155,6 +155,9 @@ class Quadratic(NamedTuple):
     matrix: Array
 
 
+_NOTHING = Quadratic(0.0, np.zeros(()), np.zeros(()))
+
+
 @dataclass(frozen=True, eq=False)
 class Objective:
     """The mean Huber loss of a formula on rows, divided by delta, as a function of theta.
@@ -168,11 +171,14 @@ class Objective:
         formula: the law with its layout of theta.
         blocks: the rows.
         delta: of the Huber loss.
+        shrink: half of it times the sum of the squared logs of the domains' coefficients over
+            their geometric mean is added, for each term that can be shrunk.
     """
 
     formula: Formula
     blocks: Blocks
     delta: float
+    shrink: float = 0.0
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -182,7 +188,8 @@ class Objective:
     def value(self, theta: Array) -> float:
         """Evaluate at theta, (size,)."""
         values = self._local(theta)[0]
-        return sum(self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs)
+        losses = (self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs)
+        return sum(losses) + self._penalty(theta).value
 
     @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, theta: Array) -> tuple[float, Array]:
@@ -196,7 +203,9 @@ class Objective:
             sums = np.einsum("dbw,bw->bd", directions, pull * residual)
             first, present = self.blocks.mixtures_in(slab)
             slope[present] -= np.add.reduceat(sums, first)
-        return total, slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
+        penalty = self._penalty(theta)
+        gradient = slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
+        return total + penalty.value, gradient + penalty.gradient
 
     @np.errstate(over="ignore", invalid="ignore")
     def quadratic(self, theta: Array) -> Quadratic:
@@ -223,7 +232,25 @@ class Objective:
         flat = jacobian.reshape(-1, size)
         matrix = flat.T @ (gram[:, :count, :count] @ jacobian).reshape(-1, size)
         gradient = -gram[:, :count, count].reshape(-1) @ flat
-        return Quadratic(total, gradient, matrix)
+        penalty = self._penalty(theta)
+        return Quadratic(
+            total + penalty.value, gradient + penalty.gradient, matrix + penalty.matrix
+        )
+
+    def _penalty(self, theta: Array) -> Quadratic:
+        """Give what shrinkage adds, with its Gauss-Newton matrix."""
+        if self.shrink == 0:
+            return _NOTHING
+        value, gradient = 0.0, np.zeros(len(theta))
+        matrix = np.zeros((len(theta), len(theta)))
+        for term in self.formula.law.terms:
+            if term.shrinkable:
+                places = np.arange(len(theta))[self.formula.places(term.coefficient)]
+                ratios, jacobian = term.coefficient.log_ratios(theta[places])
+                value += 0.5 * self.shrink * float(ratios @ ratios)
+                gradient[places] += self.shrink * (ratios @ jacobian)
+                matrix[np.ix_(places, places)] += self.shrink * (jacobian.T @ jacobian)
+        return Quadratic(value, gradient, matrix)
 
     def residuals(self, theta: Array) -> Array:
         """Give observed minus predicted loss, (rows,), sorted by mixture."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mixfit.laws import Law
     from mixfit.runs import Runs, SourceFile
     from mixfit.selection import Selection
+    from mixfit.shrinkage import ShrinkPath
 
 FIT_SCHEMA = "mixfit.fit/1"
 EVAL_SCHEMA = "mixfit.eval/1"
@@ -173,10 +174,12 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
             "solver": options.solver,
             "restarts": options.restarts,
             "hops": options.hops,
+            **({} if fit.shrink is None else {"shrink": fit.shrink}),
         },
         "data": _plain_data(fit.data),
         "notes": plain_notes(fit.notes),
         **({"selection": _plain_selection(fit.selection)} if fit.selection else {}),
+        **({"shrinkage": _plain_path(fit.shrink_path)} if fit.shrink_path else {}),
         "targets": {name: _plain_target(t, fit.domains) for name, t in fit.targets.items()},
     }
 
@@ -203,6 +206,29 @@ def _plain_selection(selection: Selection) -> dict[str, Any]:
             for c in selection.candidates
         ],
     }
+
+
+def _plain_path(path: ShrinkPath) -> dict[str, Any]:
+    return {
+        "chosen": path.chosen,
+        "tests": path.tests,
+        "values": list(path.values),
+        "errors": {column: list(errors) for column, errors in path.errors.items()},
+        "mean": list(path.mean),
+    }
+
+
+def _load_path(reader: _Reader) -> ShrinkPath:
+    from mixfit.shrinkage import ShrinkPath
+
+    errors = reader.map("errors")
+    return ShrinkPath(
+        values=reader.numbers("values"),
+        errors={column: errors.numbers(column) for column in errors.content},
+        mean=reader.numbers("mean"),
+        chosen=reader.numbers("chosen")[0],
+        tests=reader.text("tests"),
+    )
 
 
 def _plain_data(data: FitData) -> dict[str, Any]:
@@ -338,6 +364,8 @@ def load_fit(path: str | Path) -> Fit:
         targets={t: _load_target(t, targets.map(t), law, domains) for t in targets.content},
         notes=top.notes(),
         selection=_load_selection(top.map("selection")) if "selection" in top.content else None,
+        shrink=options.numbers("shrink")[0] if "shrink" in options.content else None,
+        shrink_path=_load_path(top.map("shrinkage")) if "shrinkage" in top.content else None,
     )
 
 
@@ -461,6 +489,16 @@ class _Reader:
 
     def number_or_none(self, key: str) -> float | None:
         return None if self.raw(key) is None else self.number(key)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Read a list of numbers, or one, of which some may be infinite."""
+        value = self.raw(key)
+        try:
+            return tuple(float(x) for x in (value if isinstance(value, list) else [value]))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{self.path}: {self.where(key)} holds something that is not a number: {value!r}."
+            ) from None
 
     def notes(self, target: str = "") -> tuple[Note, ...]:
         return tuple(Note(n.text("code"), n.text("text"), target) for n in self.maps("notes"))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.catalogue import CATALOGUE
+from mixfit.catalogue import parse_law, with_shrinkage
 from mixfit.coefficients import NotContainedError
 from mixfit.laws import Formula
 from mixfit.objective import Objective, make_blocks, sampled
 from mixfit.solvers import SOLVERS, descend
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,6 +33,7 @@ _ENOUGH_ROWS = 20_000
 _SHARE_RIDGE = 1e-3
 _SMALLEST_SHARE = 0.02
 _DRAWS = 20
+_PATH_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,8 @@ class TargetTask:
 
     Attributes:
         target: its name.
-        laws: names of laws, which must all be applicable (see `refusals`).
+        laws: names of laws, with their shrinkage if any (see `mixfit.catalogue.parse_law`), which
+            must all be applicable (see `mixfit.fitting.refusals`).
         options: how they are fitted.
         domains: in the order of the columns of h.
         N: model sizes in parameters, (rows,).
@@ -106,25 +108,40 @@ class TargetSearch:
         self._seconds: dict[str, float] = {}
 
     def objective(self, name: str) -> Objective:
-        """Give the objective of a law, in the form that the rows can tell apart."""
+        """Give the objective of a law, in the form that the rows can tell apart.
+
+        Args:
+            name: of the law, with its shrinkage if any (see `mixfit.catalogue.parse_law`);
+                infinite shrinkage gives the tied law.
+        """
         task = self.task
-        law = (
-            CATALOGUE[name]
+        law, shrink = parse_law(name)
+        assert not isinstance(shrink, str), "a shrinkage is chosen before a search"
+        tied = shrink == np.inf
+        form = (
+            (law.tied() if tied else law)
             .bound(task.domains, task.target)
             .identified(
                 one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
             )
         )
-        formula = Formula(law, task.mixtures.shape[1], self._n_unit, self._d_unit)
-        return Objective(formula, self._blocks, task.options.delta)
+        formula = Formula(form, task.mixtures.shape[1], self._n_unit, self._d_unit)
+        return Objective(
+            formula, self._blocks, task.options.delta, 0.0 if tied else float(shrink or 0.0)
+        )
 
     def solve(self, name: str) -> tuple[Objective, Solution]:
-        """Fit a law, starting among others from the optima of those that it contains."""
+        """Fit a law, starting among others from the optima of those that it contains.
+
+        Args:
+            name: of the law, with its shrinkage if any (see `mixfit.catalogue.parse_law`).
+        """
         if name in self._solved:
             return self._solved[name]
         objective, options = self.objective(name), self.task.options
+        law, shrink = parse_law(name)
         known = []
-        for smaller in objective.formula.law.contains:
+        for smaller in self._contained(name):
             inner, optimum = self.solve(smaller)
             with suppress(NotContainedError):
                 known.append(objective.formula.embedded(inner.formula, optimum.point.theta))
@@ -143,9 +160,37 @@ class TargetSearch:
             hops=options.hops,
             rough=rough,
         )
+        if shrink == np.inf:  # the tied law has the parameters of the free one, all alike
+            free = self.objective(law.name)
+            theta = free.formula.embedded(objective.formula, solution.point.theta)
+            objective = free
+            solution = replace(solution, point=replace(solution.point, theta=theta))
         self._seconds[name] = time.perf_counter() - begin
         self._solved[name] = objective, solution
         return objective, solution
+
+    def path(self, name: str, shrinks: Sequence[float]) -> list[Array]:
+        """Follow the optimum of a law from strong to weak shrinkage, each the start of the next.
+
+        Args:
+            name: of the law.
+            shrinks: falling, the first of them infinite.
+
+        Returns:
+            Internal parameters of `objective(name)` for each.
+        """
+        _, solution = self.solve(with_shrinkage(name, shrinks[0]))
+        found = [solution.point.theta]
+        for shrink in shrinks[1:]:
+            problem = self.objective(with_shrinkage(name, shrink))
+            found.append(descend(problem, found[-1], tolerance=_PATH_TOLERANCE).theta)
+        return found
+
+    def _contained(self, name: str) -> tuple[str, ...]:
+        law, shrink = parse_law(name)
+        if shrink is None or shrink == np.inf:
+            return law.contains
+        return (with_shrinkage(law.name, np.inf), *law.contains)
 
     def refit(self, name: str, params: Mapping[str, Array], mixture_weights: Array) -> Point:
         """Follow an optimum to where it goes when the mixtures weigh otherwise.
@@ -168,7 +213,7 @@ class TargetSearch:
         while wanted:
             law = wanted.pop()
             found.add(law)
-            wanted += CATALOGUE[law].contains
+            wanted += self._contained(law)
         return sum(self._seconds[law] for law in found)
 
 

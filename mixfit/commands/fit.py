@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mixfit.fits import Fit, FitOptions
     from mixfit.runs import Runs
 
-_AUTO = "auto"
+_AUTO, _NONE = "auto", "none"
 
 
 def fit(
@@ -28,6 +28,14 @@ def fit(
     model_size: given.ModelSize = None,
     tokens: given.Tokens = None,
     where: given.Where = None,
+    shrink: Annotated[
+        str,
+        typer.Option(
+            metavar="VALUE|auto|none",
+            help="Pull the domains' coefficients in N and D towards each other: 0 leaves the law"
+            " free, inf makes them all alike, auto lets held-out runs decide.",
+        ),
+    ] = "none",
     delta: given.Delta = 1e-3,
     solver: given.Solver = "trust-region",
     restarts: given.Restarts = 12,
@@ -42,14 +50,18 @@ def fit(
 
     Example: mixfit fit runs.csv --law coupled --where 'model_size>=3e8' -o fit.yaml
     """
-    from mixfit.catalogue import find_law
+    from mixfit.catalogue import parse_law, with_shrinkage
+    from mixfit.errors import UsageError
     from mixfit.fits import FitOptions
     from mixfit.reports.fit import print_fit
     from mixfit.reports.text import print_labelled
     from mixfit.storage import check_out, save_fit
 
+    shrinkage = None if shrink == _NONE else shrink
     if law != _AUTO:
-        find_law(law)
+        parse_law(with_shrinkage(law, shrinkage))
+    elif shrinkage is not None:
+        raise UsageError("--law auto chooses the shrinkage too; leave --shrink out.")
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
@@ -57,7 +69,7 @@ def fit(
     found = (
         _fit_auto(table, chosen, spread, quiet=quiet)
         if law == _AUTO
-        else _fit(table, law, chosen, spread, quiet=quiet)
+        else _fit(table, law, shrinkage, chosen, spread, quiet=quiet)
     )
     if out != "-":
         print_fit(found, table, quiet=quiet)
@@ -68,19 +80,30 @@ def fit(
 
 
 def _fit(
-    table: Runs, law: str, options: FitOptions, spread: int | str | None, *, quiet: bool
+    table: Runs,
+    law: str,
+    shrink: str | None,
+    options: FitOptions,
+    spread: int | str | None,
+    *,
+    quiet: bool,
 ) -> Fit:
     from mixfit.fitting import fit as fit_runs
     from mixfit.reports.progress import progress
+    from mixfit.shrinkage import count_tasks
 
-    with progress(f"fitting {law}", len(table.targets), quiet=quiet) as done:
-        return fit_runs(table, law, options=options, jobs=spread, done=done)
+    steps = len(table.targets)
+    if shrink == _AUTO:
+        steps += count_tasks(table, options.seed)
+    with progress(f"fitting {law}", steps, quiet=quiet) as done:
+        return fit_runs(table, law, shrink=shrink, options=options, jobs=spread, done=done)
 
 
 def _fit_auto(table: Runs, options: FitOptions, spread: int | str | None, *, quiet: bool) -> Fit:
     from mixfit.compare import count_tasks
     from mixfit.reports.progress import progress
-    from mixfit.selection import fit_auto, selection_splits
+    from mixfit.selection import fit_auto
+    from mixfit.splits import selection_splits
 
     total = count_tasks(selection_splits(table, seed=options.seed))
     with progress("choosing a law", total, quiet=quiet) as done:

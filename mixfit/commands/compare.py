@@ -1,0 +1,207 @@
+"""``mixfit compare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mixfit.commands import options as given
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixfit.runs import Runs
+    from mixfit.splits import Splits
+
+_DEFAULT_FOLDS = 5
+
+
+def compare(
+    runs: given.RunsArgument,
+    law: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A law, or the regressions ridge and trees; may be repeated. [default: additive, "
+            "joint, coupled]",
+            show_default=False,
+        ),
+    ] = None,
+    train: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COND[,COND...]",
+            help="Rows to fit, such as 'model_size<1e9'; with --test.",
+            show_default=False,
+        ),
+    ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COND[,COND...]",
+            help="Rows to test; may be repeated, a column each.",
+            show_default=False,
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Cross-validate over mixtures in K folds. [default: 5, if no other split is asked "
+            "for]",
+            show_default=False,
+        ),
+    ] = None,
+    mixtures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Q[,Q...]",
+            help="Fit on Q random mixtures and test on all others.",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Random draws for each Q of --mixtures.")] = 10,
+    leave_size_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-size-out", help="Fit on the smaller model sizes and test on the next."
+        ),
+    ] = False,
+    weights: given.Weights = None,
+    targets: given.Targets = None,
+    model_size: given.ModelSize = None,
+    tokens: given.Tokens = None,
+    where: given.Where = None,
+    delta: given.Delta = 1e-3,
+    solver: given.Solver = "trust-region",
+    restarts: given.Restarts = 12,
+    hops: given.Hops = 20,
+    seed: given.Seed = 0,
+    jobs: given.Jobs = None,
+    cluster: given.Cluster = None,
+    table_format: Annotated[
+        str, typer.Option("--format", help="text, markdown, latex or csv.")
+    ] = "text",
+    out: given.Out = None,
+    quiet: given.Quiet = False,
+) -> None:
+    """Compare laws on runs that they were not fitted to.
+
+    Example: mixfit compare runs.csv --law additive --law coupled --folds 5
+    """
+    from mixfit.compare import check_names, compare_laws, count_tasks
+    from mixfit.comparison_file import comparison_to_plain
+    from mixfit.errors import UsageError
+    from mixfit.fits import FitOptions
+    from mixfit.reports.compare import (
+        FORMATS,
+        format_comparison,
+        print_comparison,
+        recommendation,
+    )
+    from mixfit.reports.fit import describe_runs
+    from mixfit.reports.progress import progress
+    from mixfit.reports.text import print_labelled, print_notes
+    from mixfit.storage import check_out, to_yaml, write_text
+
+    laws = law or ["additive", "joint", "coupled"]
+    check_names(laws)
+    if table_format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
+    _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
+    check_out(out, runs)
+    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
+
+    def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
+        wanted = [*(where or []), *conditions]
+        return given.read(runs, weights, targets, model_size, tokens, wanted, domains)
+
+    table = read(train or [])
+    tests = [read([condition], table.domains) for condition in test or []]
+    splits = (
+        _split_by_conditions(table, tests)
+        if tests
+        else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
+    )
+    total = count_tasks(splits)
+    with progress(f"comparing {len(laws)} laws", total, quiet=quiet) as done:
+        found = compare_laws(splits, laws, options=chosen, jobs=cluster or jobs, done=done)
+    if out != "-":
+        if table_format == "text":
+            print_comparison(found, describe_runs(table), quiet=quiet)
+        else:
+            typer.echo(format_comparison(found, table_format), nl=False)
+            if not quiet:
+                print_notes(found.notes)
+                print_labelled("note", recommendation(found))
+    if out is not None:
+        write_text(out, to_yaml(comparison_to_plain(found, chosen, table, tests)))
+        if out != "-" and not quiet:
+            print_labelled("wrote", out)
+
+
+def _check_one_split(
+    train: list[str] | None,
+    test: list[str] | None,
+    folds: int | None,
+    mixtures: str | None,
+    *,
+    leave_size_out: bool,
+) -> None:
+    from mixfit.errors import UsageError
+
+    if bool(train) != bool(test):
+        given_one, missing = ("--train", "--test") if train else ("--test", "--train")
+        raise UsageError(f"{given_one} is given without {missing}; give both.")
+    asked = {
+        "--train and --test": bool(train),
+        "--folds": folds is not None,
+        "--mixtures": mixtures is not None,
+        "--leave-size-out": leave_size_out,
+    }
+    names = [name for name, wanted in asked.items() if wanted]
+    if len(names) > 1:
+        raise UsageError(f"{' and '.join(names)} are different splits; ask for one of them.")
+
+
+def _split(
+    table: Runs,
+    folds: int | None,
+    mixtures: str | None,
+    repeats: int,
+    seed: int,
+    *,
+    leave_size_out: bool,
+) -> Splits:
+    from mixfit.splits import split_folds, split_learning_curve, split_sizes
+
+    if mixtures is not None:
+        return split_learning_curve(table, _whole_numbers(mixtures), repeats=repeats, seed=seed)
+    if leave_size_out:
+        return split_sizes(table)
+    return split_folds(table, _DEFAULT_FOLDS if folds is None else folds, seed=seed)
+
+
+def _split_by_conditions(table: Runs, tests: Sequence[Runs]) -> Splits:
+    import numpy as np
+
+    from mixfit.numbers import short
+    from mixfit.splits import split_by_rows
+
+    names = [short(runs.N[0]) if np.ptp(runs.N) == 0 else "" for runs in tests]
+    if "" in names or len(set(names)) < len(names):
+        names = [f"test {i}" for i in range(1, len(tests) + 1)] if len(tests) > 1 else ["test"]
+    return split_by_rows(table, tests, names)
+
+
+def _whole_numbers(text: str) -> list[int]:
+    from mixfit.errors import UsageError
+
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"--mixtures '{text}' is not a list of whole numbers; write one like 5,10,20."
+        ) from None
