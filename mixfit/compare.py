@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.catalogue import CATALOGUE, find_law
+from mixfit.catalogue import AUTO_SHRINK, CATALOGUE, parse_law, with_shrinkage
 from mixfit.comparisons import (
     AVERAGE,
     TEST,
@@ -26,6 +26,7 @@ from mixfit.fits import FitOptions
 from mixfit.fitting import fit_target, refusals
 from mixfit.parallel import map_tasks
 from mixfit.regressors import REGRESSORS, Sample, import_lightgbm
+from mixfit.shrinkage import choose_shrink
 from mixfit.targets import TargetTask, target_task
 
 if TYPE_CHECKING:
@@ -48,12 +49,15 @@ def check_names(laws: Sequence[str]) -> None:
         UsageError: if there is one, or a regression needs an extra that is not installed.
     """
     for name in laws:
-        if name not in REGRESSORS and name not in CATALOGUE:
+        if name in REGRESSORS:
+            continue
+        if name.partition(":")[0] not in CATALOGUE:
             known = [*CATALOGUE, *REGRESSORS]
             raise UsageError(
                 f"There is no law '{name}'.{nearest(name, known)} Laws: {', '.join(CATALOGUE)};"
                 f" regressions: {', '.join(REGRESSORS)}."
             )
+        parse_law(name)
     twice = next((name for name in laws if list(laws).count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"--law {twice} is given twice.")
@@ -73,7 +77,9 @@ def compare_laws(
 
     Args:
         splits: see `mixfit.splits`.
-        laws: names in `mixfit.catalogue.CATALOGUE` or `mixfit.regressors.REGRESSORS`.
+        laws: names of laws, with their shrinkage if any (see `mixfit.catalogue.parse_law`), or
+            names in `mixfit.regressors.REGRESSORS`. A shrinkage of ``auto`` is chosen within the
+            rows that are fitted, for each split anew.
         options: how laws are fitted; `FitOptions()` by default. Its seed is that of the
             regressions too.
         jobs: as for `mixfit.parallel.map_tasks`; the result does not depend on it.
@@ -86,13 +92,39 @@ def compare_laws(
     options = options or FitOptions()
     targets = _common_targets(splits)
     refused = _refusals(splits, laws, targets)
-    tasks = [
-        _task(split, number, target, [law for law in laws if (law, target) not in refused], options)
-        for number, split in enumerate(splits.splits)
-        for target in targets
-    ]
+    chosen = _choose_shrinkages(splits, laws, targets, refused, options, jobs)
+    tasks = []
+    for number, split in enumerate(splits.splits):
+        for target in targets:
+            applicable = [law for law in laws if (law, target) not in refused]
+            shrunk = {law: chosen.get((number, law), law) for law in applicable}
+            tasks.append(_task(split, number, target, shrunk, options))
     results = map_tasks(_run, tasks, jobs=jobs, done=done)
-    return _Tally(splits, tuple(laws), targets, refused, tasks, results).comparison()
+    return _Tally(splits, tuple(laws), targets, refused, chosen, tasks, results).comparison()
+
+
+def _choose_shrinkages(
+    splits: Splits,
+    laws: Sequence[str],
+    targets: Sequence[str],
+    refused: Mapping[tuple[str, str], str],
+    options: FitOptions,
+    jobs: int | str | None,
+) -> dict[tuple[int, str], str]:
+    """Give split and law to the law with the shrinkage that the split's fitted rows speak for."""
+    cases, keys = [], []
+    for name in laws:
+        if name in REGRESSORS or parse_law(name)[1] != AUTO_SHRINK:
+            continue
+        for number, split in enumerate(splits.splits):
+            applicable = [target for target in targets if (name, target) not in refused]
+            cases.append((split.train.only(applicable), parse_law(name)[0].name))
+            keys.append((number, name))
+    paths = choose_shrink(cases, options, jobs=jobs)
+    return {
+        key: with_shrinkage(law, path.chosen)
+        for key, (_, law), path in zip(keys, cases, paths, strict=True)
+    }
 
 
 def count_tasks(splits: Splits) -> int:
@@ -121,7 +153,7 @@ def _refusals(
     for name in laws:
         if name in REGRESSORS:
             continue
-        law = find_law(name)
+        law = parse_law(name)[0]
         for split in splits.splits:
             for runs in (split.train, *(part.runs for part in split.tests)):
                 for target, reason in refusals(law, runs).items():
@@ -140,8 +172,10 @@ class _Part(NamedTuple):
 
 
 class _Task(NamedTuple):
+    """What to fit and to predict; `laws` has the names asked for, with those fitted for them."""
+
     fit: TargetTask
-    names: tuple[str, ...]
+    laws: Mapping[str, str]
     split: int
     parts: tuple[_Part, ...]
 
@@ -171,33 +205,33 @@ def _part(runs: Runs, target: str) -> _Part:
 
 
 def _task(
-    split: Split, number: int, target: str, names: Sequence[str], options: FitOptions
+    split: Split, number: int, target: str, laws: Mapping[str, str], options: FitOptions
 ) -> _Task:
-    laws = tuple(name for name in names if name not in REGRESSORS)
-    fit = target_task(split.train, target, laws, options)
+    fitted = tuple(dict.fromkeys(laws[name] for name in laws if name not in REGRESSORS))
+    fit = target_task(split.train, target, fitted, options)
     parts = (_part(split.train, target), *(_part(held.runs, target) for held in split.tests))
-    return _Task(fit, tuple(names), number, parts)
+    return _Task(fit, laws, number, parts)
 
 
 def _run(task: _Task) -> dict[str, _Result]:
     """Fit what a task asks for, and predict its parts; apart from the rows held out."""
-    found = {}
+    fitted = {}
     for outcome in fit_target(task.fit):
         law = outcome.fit.law
         # A law may overflow far from the rows fitted; that is counted as nonsense, by the caller.
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = tuple(outcome.fit.predict(p.N, p.D, p.h) for p in task.parts)
-        found[outcome.law] = _Result(
+        fitted[outcome.law] = _Result(
             predicted,
             law.count(task.fit.mixtures.shape[1]),
             outcome.seconds,
             outcome.fit.status,
             failed=not np.isfinite(outcome.fit.huber),
         )
-    for name in task.names:
-        if name in REGRESSORS:
-            found[name] = _regress(name, task)
-    return found
+    return {
+        name: _regress(name, task) if name in REGRESSORS else fitted[law]
+        for name, law in task.laws.items()
+    }
 
 
 def _regress(name: str, task: _Task) -> _Result:
@@ -223,6 +257,7 @@ class _Tally:
     laws: tuple[str, ...]
     targets: tuple[str, ...]
     refused: Mapping[tuple[str, str], str]
+    chosen: Mapping[tuple[int, str], str]
     tasks: Sequence[_Task]
     results: Sequence[Mapping[str, _Result]]
     # (law, target, column) to the mixtures held out, each with the mean errors of its rows.
@@ -375,8 +410,11 @@ class _Tally:
         train = self.splits.splits[0].train
         for standing in standings:
             law = standing.law
-            if law in CATALOGUE:
-                notes += _scale_notes(CATALOGUE[law], train)
+            if law not in REGRESSORS:
+                notes += _scale_notes(parse_law(law)[0], train)
+            shrunk = dict.fromkeys(s for (_, name), s in self.chosen.items() if name == law)
+            if shrunk:
+                notes.append(Note("shrink", f"{law} chose {', '.join(shrunk)}"))
             if self._nonsense(law):
                 text = f"{law} predicts {_nonsense_text(self._nonsense(law))}"
                 notes.append(Note("nonsense", text))

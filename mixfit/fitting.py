@@ -40,7 +40,7 @@ def fit(
 
     Args:
         runs: the rows to fit.
-        law: a name in `mixfit.catalogue.CATALOGUE`.
+        law: a name in `mixfit.catalogue.CATALOGUE`, which may have its shrinkage with it.
         shrink: how hard the domains' coefficients are pulled together: 0 or more, infinite for
             the tied law, ``auto`` for what held-out rows speak for (see `mixfit.shrinkage`), None
             for the law as it is.
@@ -55,6 +55,7 @@ def fit(
     """
     options = options or FitOptions()
     declared, shrink = parse_law(with_shrinkage(law, shrink))
+    law = declared.name
     refused = refusals(declared, runs)
     if len(refused) == len(runs.targets):
         targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))

@@ -104,6 +104,15 @@ class Runs:
             self, N=self.N[rows], D=self.D[rows], h=self.h[rows], losses=self.losses[rows]
         )
 
+    def only(self, targets: Sequence[str]) -> Runs:
+        """Take the losses of some targets; rows stay, even without a loss.
+
+        Raises:
+            UsageError: there is no such target.
+        """
+        losses = [self.losses_of(target) for target in targets]
+        return replace(self, targets=tuple(targets), losses=np.column_stack(losses))
+
     def losses_of(self, target: str) -> NDArray[np.float64]:
         """Give one target's losses (rows,), NaN where missing.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 GRID = (np.inf, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
 # A held-out error needs no better an optimum than these find; the fit itself has its own.
-_RESTARTS, _HOPS = 4, 4
+_RESTARTS, _HOPS = 2, 0
 
 
 @dataclass(frozen=True)

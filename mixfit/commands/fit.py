@@ -57,10 +57,10 @@ def fit(
     from mixfit.reports.text import print_labelled
     from mixfit.storage import check_out, save_fit
 
-    shrinkage = None if shrink == _NONE else shrink
+    wanted = law if shrink == _NONE else with_shrinkage(law, shrink)
     if law != _AUTO:
-        parse_law(with_shrinkage(law, shrinkage))
-    elif shrinkage is not None:
+        parse_law(wanted)
+    elif wanted != law:
         raise UsageError("--law auto chooses the shrinkage too; leave --shrink out.")
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
@@ -69,7 +69,7 @@ def fit(
     found = (
         _fit_auto(table, chosen, spread, quiet=quiet)
         if law == _AUTO
-        else _fit(table, law, shrinkage, chosen, spread, quiet=quiet)
+        else _fit(table, wanted, chosen, spread, quiet=quiet)
     )
     if out != "-":
         print_fit(found, table, quiet=quiet)
@@ -82,21 +82,21 @@ def fit(
 def _fit(
     table: Runs,
     law: str,
-    shrink: str | None,
     options: FitOptions,
     spread: int | str | None,
     *,
     quiet: bool,
 ) -> Fit:
+    from mixfit.catalogue import AUTO_SHRINK, parse_law
     from mixfit.fitting import fit as fit_runs
     from mixfit.reports.progress import progress
     from mixfit.shrinkage import count_tasks
 
     steps = len(table.targets)
-    if shrink == _AUTO:
+    if parse_law(law)[1] == AUTO_SHRINK:
         steps += count_tasks(table, options.seed)
     with progress(f"fitting {law}", steps, quiet=quiet) as done:
-        return fit_runs(table, law, shrink=shrink, options=options, jobs=spread, done=done)
+        return fit_runs(table, law, options=options, jobs=spread, done=done)
 
 
 def _fit_auto(table: Runs, options: FitOptions, spread: int | str | None, *, quiet: bool) -> Fit:
