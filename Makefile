@@ -9,6 +9,7 @@ BIN = .venv/bin
 demo: .venv/.installed
 	$(BIN)/mixfit fit sample_runs/additive.csv --law additive -o fit.yaml
 	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv
+	$(BIN)/mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
 
 test: .venv/.installed-test
 	$(BIN)/python -m pytest

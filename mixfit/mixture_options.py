@@ -65,11 +65,11 @@ def span(text: str | None, option: str) -> tuple[float, float] | None:
 
 
 def targets(texts: Texts | None) -> dict[str, float] | None:
-    """Read ``NAME[=WEIGHT]``, names being globs."""
+    """Read ``NAME[=WEIGHT][,NAME[=WEIGHT]...]``, names being globs."""
     if not texts:
         return None
     found: dict[str, float] = {}
-    for text in texts:
+    for text in (part.strip() for given in texts for part in given.split(",")):
         name, equals, weight = text.rpartition("=")
         if equals:
             found[name] = number(weight, f"--target {text}")

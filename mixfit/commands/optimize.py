@@ -30,7 +30,9 @@ def optimize(
     target: Annotated[
         Texts,
         _repeated(
-            "NAME[=WEIGHT]", "Targets to do well on, names or globs; [default: all alike]", _BUDGET
+            "NAME[=WEIGHT][,...]",
+            "Targets to do well on, names or globs; [default: all alike]",
+            _BUDGET,
         ),
     ] = None,
     each_target: Annotated[
