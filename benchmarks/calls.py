@@ -86,7 +86,7 @@ def main():
         for method in METHODS
         for seed in range(chosen.repeats)
     ]
-    found = np.array(map_tasks(run_method, tasks, done=tick))
+    found = np.array(map_tasks(run_method, tasks, jobs=None, done=tick))
     print(file=sys.stderr)
     found = 1e-3 * found.reshape(len(METHODS), chosen.repeats, -1)
     for method, values in zip(METHODS, found, strict=True):

@@ -70,7 +70,7 @@ def compare_laws(
     laws: Sequence[str],
     *,
     options: FitOptions | None = None,
-    jobs: int | str | None = None,
+    jobs: int | str | None = 1,
     done: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Fit laws to the rows of each split that are to be fitted, and predict the others.

@@ -30,7 +30,7 @@ def fit(
     *,
     shrink: float | str | None = None,
     options: FitOptions | None = None,
-    jobs: int | str | None = None,
+    jobs: int | str | None = 1,
     done: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Fit a law to every target of runs: the Huber loss, eq. (6), minimised for each.
@@ -45,8 +45,9 @@ def fit(
             the tied law, ``auto`` for what held-out rows speak for (see `mixfit.shrinkage`), None
             for the law as it is.
         options: how; `FitOptions()` by default.
-        jobs: processes that targets are spread over, by default one for each processor, or the
-            address of a cluster (see `mixfit.parallel.map_tasks`).
+        jobs: processes that targets are spread over, None for one for each processor, or the
+            address of a cluster (see `mixfit.parallel.map_tasks`). With more than one, a script
+            must guard what it runs by ``if __name__ == "__main__"``, as processes import it.
         done: called whenever a target is done, of the fit or of the choice of a shrinkage.
 
     Raises:

@@ -40,7 +40,7 @@ def map_tasks(
     function: Callable[[T], R],
     tasks: Sequence[T],
     *,
-    jobs: int | str | None = None,
+    jobs: int | str | None = 1,
     done: Callable[[], None] = lambda: None,
 ) -> list[R]:
     """Apply a function to each task, spread over processes.
@@ -100,7 +100,7 @@ def _in_processes(jobs: int, module: str) -> Iterator[Executor]:
     context = get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":
         context.set_forkserver_preload([module])
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_interrupts_to_parent)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare_process)
     try:
         yield pool
     except BrokenProcessPool:
@@ -154,5 +154,17 @@ def _on_cluster(address: str) -> Iterator[Executor]:
             pool.shutdown(wait=False)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _prepare_process() -> None:
+    """Leave interrupts to the parent, and end with it, even if it is killed."""
+    import threading
+    from multiprocessing import parent_process
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None, "this runs in a process of the pool"
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()

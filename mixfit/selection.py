@@ -93,7 +93,7 @@ def fit_auto(
     runs: Runs,
     *,
     options: FitOptions | None = None,
-    jobs: int | str | None = None,
+    jobs: int | str | None = 1,
     done: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Choose a law by held-out errors, and fit it to all rows.

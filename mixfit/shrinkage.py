@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 GRID = (np.inf, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
 # A held-out error needs no better an optimum than these find; the fit itself has its own.
 _RESTARTS, _HOPS = 2, 0
+_ALIKE = 3e-3  # relative difference of held-out errors that means nothing
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ShrinkPath:
         values: of the shrinkage, falling.
         errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
         mean: of what was held out, which weighs alike, for each value.
-        chosen: the value with the lowest mean.
+        chosen: the largest value whose mean is within 0.3% of the lowest.
         tests: what was done, in words.
     """
 
@@ -77,7 +78,7 @@ def choose_shrink(
     cases: Sequence[tuple[Runs, str]],
     options: FitOptions,
     *,
-    jobs: int | str | None = None,
+    jobs: int | str | None = 1,
     done: Callable[[], None] = lambda: None,
 ) -> list[ShrinkPath]:
     """Choose one shrinkage for all targets of some rows, within these rows.
@@ -128,7 +129,7 @@ def choose_shrink(
         }
         mean = np.mean(list(errors.values()), axis=0)
         # Of values that do alike the strongest, which stands first.
-        chosen = GRID[int(np.argmin(mean))]
+        chosen = GRID[int(np.argmax(mean <= (1 + _ALIKE) * mean.min()))]
         found.append(ShrinkPath(GRID, errors, tuple(mean.tolist()), chosen, plan.title))
     return found
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mixfit.runs import Runs
 
 _FOLDS = 5
+# With fewer mixtures, a fold of a fifth of them leaves too few to stand for all.
+_FEW_MIXTURES, _FOLDS_OF_FEW = 40, 10
 _LONGER = 2.0  # times the longest training length fitted that the held-out ones reach
 _SAME_LOSS = 1e-9  # relative difference below which losses are logged twice
 
@@ -246,7 +248,8 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
     """
     found = []
     if len(runs.mixtures) > 1:
-        found.append(split_folds(runs, min(_FOLDS, len(runs.mixtures)), seed=seed))
+        folds = _FOLDS_OF_FEW if len(runs.mixtures) < _FEW_MIXTURES else _FOLDS
+        found.append(split_folds(runs, min(folds, len(runs.mixtures)), seed=seed))
     if len(np.unique(runs.N)) >= 3:
         found.append(split_sizes(runs, largest_only=True))
     elif (lengths := split_lengths(runs)) is not None:

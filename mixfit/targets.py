@@ -170,21 +170,25 @@ class TargetSearch:
         return objective, solution
 
     def path(self, name: str, shrinks: Sequence[float]) -> list[Array]:
-        """Follow the optimum of a law from strong to weak shrinkage, each the start of the next.
+        """Follow the optimum of a law over shrinkages, each the start of the next.
+
+        The path is followed from the tied law down and from the free law up, as either may lead
+        into a worse optimum; the lower one counts.
 
         Args:
             name: of the law.
-            shrinks: falling, the first of them infinite.
+            shrinks: falling, from infinity to 0.
 
         Returns:
             Internal parameters of `objective(name)` for each.
         """
-        _, solution = self.solve(with_shrinkage(name, shrinks[0]))
-        found = [solution.point.theta]
-        for shrink in shrinks[1:]:
-            problem = self.objective(with_shrinkage(name, shrink))
-            found.append(descend(problem, found[-1], tolerance=_PATH_TOLERANCE).theta)
-        return found
+        between = [self.objective(with_shrinkage(name, shrink)) for shrink in shrinks[1:-1]]
+        tied = self.solve(with_shrinkage(name, shrinks[0]))[1].point
+        free = self.solve(with_shrinkage(name, shrinks[-1]))[1].point
+        down = _follow(between, tied)
+        up = _follow(between[::-1], free)[::-1]
+        lower = [min(pair, key=lambda point: point.value) for pair in zip(down, up, strict=True)]
+        return [tied.theta, *(point.theta for point in lower), free.theta]
 
     def _contained(self, name: str) -> tuple[str, ...]:
         law, shrink = parse_law(name)
@@ -215,6 +219,14 @@ class TargetSearch:
             found.add(law)
             wanted += self._contained(law)
         return sum(self._seconds[law] for law in found)
+
+
+def _follow(problems: Sequence[Objective], point: Point) -> list[Point]:
+    found = []
+    for problem in problems:
+        point = descend(problem, point.theta, tolerance=_PATH_TOLERANCE)
+        found.append(point)
+    return found
 
 
 def draw_start(objective: Objective, rng: np.random.Generator) -> Array:

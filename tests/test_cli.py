@@ -343,19 +343,32 @@ def test_the_worked_example_on_the_real_runs(mixfit, real_runs):
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
-def test_an_interrupt_ends_every_process_and_leaves_no_file(tmp_path, runs):
+@pytest.mark.parametrize(
+    ("number", "status", "message"),
+    [
+        (signal.SIGINT, 130, "stopped\n"),
+        (signal.SIGTERM, 143, "stopped\n"),
+        (signal.SIGKILL, -9, None),
+    ],
+)
+def test_a_signal_ends_every_process_and_leaves_no_file(tmp_path, runs, number, status, message):
     long = ("--law", "full", "--restarts", "5000", "--hops", "5000", "--jobs", "2")
     process = subprocess.Popen(
         [str(PROGRAM), "fit", "runs.csv", *long, "-o", "fit.yaml"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # so that the signal reaches all, as from a terminal
+        start_new_session=True,
     )
     time.sleep(3)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.communicate(timeout=20)[1] == "stopped\n"
-    assert process.returncode == 130
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # a terminal sends it to all
+    else:
+        process.send_signal(number)
+    error = process.communicate(timeout=20)[1]
+    assert process.returncode == status
+    if message is not None:
+        assert error == message
     deadline = time.time() + 10
     while time.time() < deadline:
         try:
