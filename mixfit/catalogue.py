@@ -128,7 +128,10 @@ def with_shrinkage(law: str, shrink: float | str | None) -> str:
     """
     if shrink is None:
         return law
-    return f"{law}:{shrink}" if isinstance(shrink, str) else f"{law}:{shrink:g}"
+    if isinstance(shrink, str):
+        return f"{law}:{shrink}"
+    short = f"{shrink:g}"
+    return f"{law}:{short if float(short) == shrink else repr(float(shrink))}"
 
 
 def parse_law(text: str) -> tuple[Law, float | str | None]:

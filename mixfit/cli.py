@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -69,6 +70,8 @@ def main() -> None:
     and, as in a shell, gives 128 plus its number, so that it is never taken for a gate that fails.
     """
     use_one_thread()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:

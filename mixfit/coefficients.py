@@ -173,7 +173,7 @@ class Coefficient(ABC):
         return None
 
     def log_ratios(self, theta: Array) -> tuple[Array, Array]:
-        """Give the logs of the domains' numbers over their geometric mean.
+        """Give the logs of the values at the corners over their geometric mean.
 
         Returns:
             (k,), and the derivatives with respect to theta, (k, size).
@@ -353,15 +353,13 @@ class PowerSum(Coefficient):
         return Constant(self.name) if self.inner is None else None
 
     def log_ratios(self, theta: Array) -> tuple[Array, Array]:
-        # log C_i = s b_i
-        mean = self._mean(theta)
-        k = len(mean.b)
-        centred = mean.b - mean.b.mean()
+        # Of the values at the corners, C_i^outer: the ratios of the C_i themselves vanish where
+        # outer grows without limit, while the function still differs from domain to domain.
+        k, _ = self._split(theta)
+        b = theta[:k]
         jacobian = np.zeros((k, len(theta)))
-        jacobian[:, :k] = mean.s * (np.eye(k) - 1.0 / k)
-        if isinstance(self.outer, str):
-            jacobian[:, -1] = centred * (-mean.s if self.negative else 1.0)
-        return mean.s * centred, jacobian
+        jacobian[:, :k] = np.eye(k) - 1.0 / k
+        return b - b.mean(), jacobian
 
     def random(self, rng: np.random.Generator, k: int) -> Array:
         parts = [rng.normal(0.0, 0.7, k)]

@@ -136,6 +136,11 @@ def _common_targets(splits: Splits) -> tuple[str, ...]:
     """Find the targets that all parts have losses for."""
     parts = [r for s in splits.splits for r in (s.train, *(part.runs for part in s.tests))]
     names = [target for target in parts[0].targets if all(target in p.targets for p in parts)]
+    if AVERAGE in names:
+        raise UsageError(
+            f"A target is called '{AVERAGE}', as the mean over targets is here. Choose others with"
+            " --targets, or rename its column."
+        )
     found = tuple(t for t in names if all(~np.isnan(p.losses_of(t)).all() for p in parts))
     if not found:
         raise UsageError(
@@ -400,6 +405,11 @@ class _Tally:
 
     def _notes(self, standings: Sequence[Standing]) -> list[Note]:
         notes = []
+        every = dict.fromkeys(t for split in self.splits.splits for t in split.train.targets)
+        missing = [target for target in every if target not in self.targets]
+        if missing:
+            text = "left out: it has no losses in some part of the rows to fit or to test"
+            notes += [Note("missing-target", text, target) for target in missing]
         for law in self.laws:
             reasons = {t: self.refused[law, t] for t in self.targets if (law, t) in self.refused}
             for target, reason in reasons.items():

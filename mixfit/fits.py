@@ -53,6 +53,8 @@ class FitOptions:
             raise UsageError(f"restarts is {self.restarts}; it must be 1 or more (--restarts).")
         if self.hops < 0:
             raise UsageError(f"hops is {self.hops}; it must be 0 or more (--hops).")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; it must be 0 or more (--seed).")
 
 
 @dataclass(frozen=True)

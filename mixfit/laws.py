@@ -23,7 +23,7 @@ from mixfit.coefficients import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -371,6 +371,7 @@ class Formula:
             NotContainedError: if there is no such theta.
         """
         found = np.empty(self.size)
+        natural = set[str]()  # terms taken from one that has natural units already
         of_role = {term.role: term for term in smaller.law.terms}
         lacking = [term for term in self.law.terms if term.role not in of_role]
         places = smaller.places(of_role["E"].coefficient)
@@ -379,6 +380,8 @@ class Formula:
         theta[places] = np.maximum(theta[places], len(lacking) * _NEGLIGIBLE) / (1 + len(lacking))
         for term in self.law.terms:
             other = of_role.get(term.role, of_role["E"])
+            if not other.centred:
+                natural.add(term.role)
             for part, source in zip(
                 (term.coefficient, term.n, term.d),
                 (other.coefficient, other.n, other.d),
@@ -387,12 +390,12 @@ class Formula:
                 if part is not None:
                     found[self.places(part)] = _embedded_part(part, source, smaller, theta)
         lower, upper = self.bounds
-        return np.clip(self._to_natural_where_not_centred(found), lower, upper)
+        return np.clip(self._to_natural_where_not_centred(found, natural), lower, upper)
 
-    def _to_natural_where_not_centred(self, theta: Array) -> Array:
+    def _to_natural_where_not_centred(self, theta: Array, natural: Collection[str] = ()) -> Array:
         theta = theta.copy()
         for term in self.law.terms:
-            if not term.centred:
+            if not term.centred and term.role not in natural:
                 factor = self._exponent(term.n, theta) * np.log(self.n_unit)
                 factor += self._exponent(term.d, theta) * np.log(self.d_unit)
                 places = self.places(term.coefficient)

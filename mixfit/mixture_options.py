@@ -122,6 +122,11 @@ def check_output(form: str, out: str | None, prefixes: str | None, *, each_targe
         raise UsageError("--format megatron needs --prefixes FILE, with lines 'domain: prefix'.")
 
 
+def files_named(texts: Texts) -> list[str]:
+    """Give what may be files in texts such as ``FILE`` or ``NAME=FILE``."""
+    return [name for text in texts for name in (text, text.partition("=")[2]) if name]
+
+
 def constraints(asked: Asked, fit: Fit, observed: Array) -> Constraints:
     """Read what the mixture must obey.
 

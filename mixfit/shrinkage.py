@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.errors import Note
+from mixfit.errors import Note, UsageError
 from mixfit.metrics import mean_relative_error
 from mixfit.parallel import map_tasks
 from mixfit.splits import selection_splits
@@ -126,7 +126,13 @@ def choose_shrink(
                 ).tolist()
             )
             for column in plan.columns
+            if (case, column) in owners
         }
+        if not errors:
+            raise UsageError(
+                "No target has losses both in the rows to fit and in those held out, as auto needs."
+                " Name a shrinkage."
+            )
         mean = np.mean(list(errors.values()), axis=0)
         # Of values that do alike the strongest, which stands first.
         chosen = GRID[int(np.argmax(mean <= (1 + _ALIKE) * mean.min()))]

@@ -157,7 +157,12 @@ def plain_notes(notes: Sequence[Note]) -> list[dict[str, str]]:
 
 def plain_files(files: Sequence[SourceFile]) -> list[dict[str, Any]]:
     """Give source files as plain data."""
-    return [{"path": f.path, "sha256": f.sha256, "rows": f.rows} for f in files]
+    # A name that is not UTF-8 cannot stand in YAML as it is.
+    paths = [os.fsencode(f.path).decode("utf-8", "replace") for f in files]
+    return [
+        {"path": path, "sha256": f.sha256, "rows": f.rows}
+        for path, f in zip(paths, files, strict=True)
+    ]
 
 
 def fit_to_plain(fit: Fit) -> dict[str, Any]:

@@ -118,13 +118,11 @@ class TargetSearch:
         law, shrink = parse_law(name)
         assert not isinstance(shrink, str), "a shrinkage is chosen before a search"
         tied = shrink == np.inf
-        form = (
-            (law.tied() if tied else law)
-            .bound(task.domains, task.target)
-            .identified(
-                one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
-            )
+        form = law.bound(task.domains, task.target).identified(
+            one_model_size=bool(np.ptp(task.N) == 0), one_token_count=bool(np.ptp(task.D) == 0)
         )
+        if tied:
+            form = form.tied()
         formula = Formula(form, task.mixtures.shape[1], self._n_unit, self._d_unit)
         return Objective(
             formula, self._blocks, task.options.delta, 0.0 if tied else float(shrink or 0.0)

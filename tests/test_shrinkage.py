@@ -52,6 +52,10 @@ def grid(mixtures, sizes, lengths=(1e9, 4e9), k=3, seed=0):
     return np.array(N, dtype=float), np.array(D, dtype=float), h
 
 
+def outer_of(params, group):
+    return params[f"gamma_{group}"][0]
+
+
 def make_runs(spread, mixtures=10, noise=0.001, sizes=(5e7, 1e8, 2e8, 4e8)):
     N, D, h = grid(mixtures, sizes)
     exact = true_losses(spread, N, D, h)
@@ -77,10 +81,14 @@ def test_derivatives(name, outer):
             theta[formula.slices[group]] = outer
     penalty = shrunk.value(theta) - plain.value(theta)
     params = formula.natural(theta)
-    expected = sum(
-        0.25 * np.sum((np.log(c) - np.log(c).mean()) ** 2)
-        for c in (params.get("C_A", params.get("A")), params.get("C_B", params.get("B")))
-    )
+    expected = 0.0
+    for group in "AB":
+        corners = (  # logs of the values of A(h) or B(h) where one weight is 1
+            np.log(params[group])
+            if group in params
+            else outer_of(params, group) * np.log(params[f"C_{group}"])
+        )
+        expected += 0.25 * np.sum((corners - corners.mean()) ** 2)
     assert penalty == pytest.approx(expected)
     steps = 1e-6 * np.eye(len(theta))
     difference = [(shrunk.value(theta + s) - shrunk.value(theta - s)) / 2e-6 for s in steps]

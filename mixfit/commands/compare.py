@@ -128,6 +128,8 @@ def compare(
     total = count_tasks(splits)
     with progress(f"comparing {len(laws)} laws", total, quiet=quiet) as done:
         found = compare_laws(splits, laws, options=chosen, jobs=cluster or jobs, done=done)
+    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
+        write_text(out, to_yaml(comparison_to_plain(found, chosen, table, tests)))
     if out != "-":
         if table_format == "text":
             print_comparison(found, describe_runs(table), quiet=quiet)
@@ -136,10 +138,8 @@ def compare(
             if not quiet:
                 print_notes(found.notes)
                 print_labelled("note", recommendation(found))
-    if out is not None:
-        write_text(out, to_yaml(comparison_to_plain(found, chosen, table, tests)))
-        if out != "-" and not quiet:
-            print_labelled("wrote", out)
+    if out not in (None, "-") and not quiet:
+        print_labelled("wrote", str(out))
 
 
 def _check_one_split(

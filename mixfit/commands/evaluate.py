@@ -55,13 +55,14 @@ def evaluate(
     loaded = load_fit(fit)
     table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
     found = evaluate_fit(loaded, table)
+    # Files first, so that a pipe that is closed loses nothing.
+    if predictions is not None:
+        save_predictions(found, table, predictions)
+    if out is not None:
+        write_text(out, to_yaml(evaluation_to_plain(found, fit, table, max_mre)))
     if out != "-":
         title = f"{loaded.law} law of {fit} on {describe_runs(table)}"
         print_evaluation(found, title, quiet=quiet)
-    if out is not None:
-        write_text(out, to_yaml(evaluation_to_plain(found, fit, table, max_mre)))
-    if predictions is not None:
-        save_predictions(found, table, predictions)
     for path in (out, predictions):
         if path not in (None, "-") and not quiet:
             print_labelled("wrote", str(path))

@@ -71,12 +71,12 @@ def fit(
         if law == _AUTO
         else _fit(table, wanted, chosen, spread, quiet=quiet)
     )
+    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
+        save_fit(found, out)
     if out != "-":
         print_fit(found, table, quiet=quiet)
-    if out is not None:
-        save_fit(found, out)
-        if out != "-" and not quiet:
-            print_labelled("wrote", out)
+    if out not in (None, "-") and not quiet:
+        print_labelled("wrote", str(out))
 
 
 def _fit(

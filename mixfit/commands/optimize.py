@@ -158,9 +158,12 @@ def optimize(
     from mixfit.mixture_files import mixtures_to_plain, read_prefixes, render
     from mixfit.reports import optimize as report
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import load_fit, to_yaml, write_text
+    from mixfit.storage import check_out, load_fit, to_yaml, write_text
 
     read.check_output(form, out, prefixes, each_target=each_target)
+    mixture_texts = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
+    mixture_texts += [text for text in (prior, prefixes) if text is not None]
+    check_out(out, [fit, *(runs or ()), *read.files_named(mixture_texts)])
     loaded = load_fit(fit)
     observed = read.observed_mixtures(loaded, runs)
     asked = read.constraints(
@@ -192,17 +195,17 @@ def optimize(
         mixtures = planner.grid(sizes or (None,), lengths or (None,))
     if len(mixtures) == 1:
         study = planner.study(mixtures[0], compared)
-    if out != "-":
-        title = f"{loaded.law} law of {fit}"
-        report.print_result(title, mixtures, pure, study, quiet=quiet)
-    if out is not None:
+    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
         if form == "yaml":
             text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
             text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
         write_text(out, text)
-        if out != "-" and not quiet:
-            print_labelled("wrote", out)
+    if out != "-":
+        title = f"{loaded.law} law of {fit}"
+        report.print_result(title, mixtures, pure, study, quiet=quiet)
+    if out not in (None, "-") and not quiet:
+        print_labelled("wrote", str(out))
 
 
 def _for_flops(
