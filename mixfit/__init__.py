@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from mixfit.constraints import Constraints
     from mixfit.errors import InputError, MixfitError, Note, UsageError
     from mixfit.evaluate import Evaluation, evaluate
+    from mixfit.fit_file import load_fit, save_fit
     from mixfit.fits import Fit, FitOptions, TargetFit
     from mixfit.fitting import fit
     from mixfit.mixture import Planner, optimize
     from mixfit.runs import Runs, read_runs
     from mixfit.selection import fit_auto
     from mixfit.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
-    from mixfit.storage import load_fit, save_fit
 
 _HOME = {
     "Comparison": "comparisons",
@@ -48,10 +48,10 @@ _HOME = {
     "evaluate": "evaluate",
     "fit": "fitting",
     "fit_auto": "selection",
-    "load_fit": "storage",
+    "load_fit": "fit_file",
     "optimize": "mixture",
     "read_runs": "runs",
-    "save_fit": "storage",
+    "save_fit": "fit_file",
     "split_by_rows": "splits",
     "split_folds": "splits",
     "split_learning_curve": "splits",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.errors import UsageError, nearest
+from mixfit.errors import Note, UsageError, nearest
 from mixfit.laws import Formula
 from mixfit.solvers import SOLVERS
 
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from mixfit.coefficients import Array
-    from mixfit.errors import Note
     from mixfit.laws import Law
     from mixfit.runs import Columns, Runs, SourceFile
-    from mixfit.selection import Selection
-    from mixfit.shrinkage import ShrinkPath
 
 
 @dataclass(frozen=True)
@@ -168,6 +165,83 @@ class TargetFit:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""
         formula, theta = self.formula()
         return formula.predict(theta, N, D, h)
+
+
+SELECTION_RULE = (
+    "lowest mean held-out MRE over new mixtures and larger scale, which weigh alike; within one"
+    " standard error, the law with fewer parameters"
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What spoke for or against a law; errors are mean held-out MREs over targets, in percent.
+
+    Attributes:
+        law: its name.
+        parameters: the most that one target needs.
+        mre: the mean of `parts`; None where it is not finite.
+        error: the standard error of `mre`; None where it is not known.
+        parts: what was held out to the error on it; None where it is not finite.
+        excluded: why it cannot be chosen, or "".
+    """
+
+    law: str
+    parameters: int
+    mre: float | None
+    error: float | None
+    parts: dict[str, float | None]
+    excluded: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A law that was chosen for runs.
+
+    Attributes:
+        law: its name.
+        reason: the figures that led to it.
+        tests: what was done.
+        restarts: of the fits that were compared.
+        hops: of the fits that were compared.
+        candidates: the laws to choose from.
+    """
+
+    law: str
+    reason: str
+    tests: str
+    restarts: int
+    hops: int
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class ShrinkPath:
+    """The held-out errors that a shrinkage was chosen by.
+
+    Attributes:
+        values: of the shrinkage, falling.
+        errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
+        mean: of what was held out, which weighs alike, for each value.
+        chosen: the largest value whose mean is within 0.3% of the lowest.
+        tests: what was done, in words.
+    """
+
+    values: tuple[float, ...]
+    errors: dict[str, tuple[float, ...]]
+    mean: tuple[float, ...]
+    chosen: float
+    tests: str
+
+    def note(self) -> Note:
+        """Say in a line what was chosen, and the errors for all values."""
+        paths = [
+            f"{column} " + " ".join(f"{error:.3g}" for error in errors)
+            for column, errors in self.errors.items()
+        ]
+        values = " ".join(f"{value:g}" for value in self.values)
+        text = f"auto chose {self.chosen:g}; held-out MRE % for {values}: {'; '.join(paths)}"
+        return Note("shrink", text)
 
 
 @dataclass(frozen=True, eq=False)

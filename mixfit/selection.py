@@ -6,7 +6,7 @@ scale than it was fitted at. The rule is that of `mixfit.comparisons.choose`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from mixfit.compare import compare_laws
 from mixfit.comparisons import AVERAGE, Standing, choose
 from mixfit.errors import Note, UsageError
-from mixfit.fits import FitOptions
+from mixfit.fits import Candidate, FitOptions, Selection
 from mixfit.fitting import fit
 from mixfit.splits import selection_splits
 
@@ -37,56 +37,10 @@ CANDIDATES = (
     "coupled-linear:auto",
     "coupled-joint",
 )
-RULE = (
-    "lowest mean held-out MRE over new mixtures and larger scale, which weigh alike; within one"
-    " standard error, the law with fewer parameters"
-)
 # A held-out error needs no better an optimum than these find, with the laws that a law contains as
 # starts besides: on the runs of the README, four starts and four hops change it by 2% at the most,
 # and take several times as long. The fit itself has its own.
 _RESTARTS, _HOPS = 2, 0
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What spoke for or against a law; errors are mean held-out MREs over targets, in percent.
-
-    Attributes:
-        law: its name.
-        parameters: the most that one target needs.
-        mre: the mean of `parts`; None where it is not finite.
-        error: the standard error of `mre`; None where it is not known.
-        parts: what was held out to the error on it; None where it is not finite.
-        excluded: why it cannot be chosen, or "".
-    """
-
-    law: str
-    parameters: int
-    mre: float | None
-    error: float | None
-    parts: dict[str, float | None]
-    excluded: str = ""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """A law that was chosen for runs.
-
-    Attributes:
-        law: its name.
-        reason: the figures that led to it.
-        tests: what was done.
-        restarts: of the fits that were compared.
-        hops: of the fits that were compared.
-        candidates: the laws to choose from.
-    """
-
-    law: str
-    reason: str
-    tests: str
-    restarts: int
-    hops: int
-    candidates: tuple[Candidate, ...]
 
 
 def fit_auto(

@@ -11,12 +11,13 @@ and the same for B_i. Infinite shrinkage gives the tied law, and 0 the free one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.errors import Note, UsageError
+from mixfit.errors import UsageError
+from mixfit.fits import ShrinkPath
 from mixfit.metrics import mean_relative_error
 from mixfit.parallel import map_tasks
 from mixfit.splits import selection_splits
@@ -33,35 +34,6 @@ GRID = (np.inf, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
 # A held-out error needs no better an optimum than these find; the fit itself has its own.
 _RESTARTS, _HOPS = 2, 0
 _ALIKE = 3e-3  # relative difference of held-out errors that means nothing
-
-
-@dataclass(frozen=True)
-class ShrinkPath:
-    """The held-out errors that a shrinkage was chosen by.
-
-    Attributes:
-        values: of the shrinkage, falling.
-        errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
-        mean: of what was held out, which weighs alike, for each value.
-        chosen: the largest value whose mean is within 0.3% of the lowest.
-        tests: what was done, in words.
-    """
-
-    values: tuple[float, ...]
-    errors: dict[str, tuple[float, ...]]
-    mean: tuple[float, ...]
-    chosen: float
-    tests: str
-
-    def note(self) -> Note:
-        """Say in a line what was chosen, and the errors for all values."""
-        paths = [
-            f"{column} " + " ".join(f"{error:.3g}" for error in errors)
-            for column, errors in self.errors.items()
-        ]
-        values = " ".join(f"{value:g}" for value in self.values)
-        text = f"auto chose {self.chosen:g}; held-out MRE % for {values}: {'; '.join(paths)}"
-        return Note("shrink", text)
 
 
 class _Part(NamedTuple):

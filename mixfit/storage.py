@@ -13,19 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixfit._version import __version__
-from mixfit.errors import InputError, NotApplicableError, Note, UsageError
+from mixfit.errors import InputError, Note, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mixfit.evaluate import Evaluation, Score
-    from mixfit.fits import Fit, FitData, TargetFit
-    from mixfit.laws import Law
     from mixfit.runs import Runs, SourceFile
-    from mixfit.selection import Selection
-    from mixfit.shrinkage import ShrinkPath
 
-FIT_SCHEMA = "mixfit.fit/1"
 EVAL_SCHEMA = "mixfit.eval/1"
 
 
@@ -165,112 +160,6 @@ def plain_files(files: Sequence[SourceFile]) -> list[dict[str, Any]]:
     ]
 
 
-def fit_to_plain(fit: Fit) -> dict[str, Any]:
-    """Give a fit as plain data, as it stands in a fit file."""
-    options = fit.options
-    return {
-        "schema": FIT_SCHEMA,
-        "mixfit": __version__,
-        "law": fit.law,
-        "domains": list(fit.domains),
-        "options": {
-            "delta": options.delta,
-            "seed": options.seed,
-            "solver": options.solver,
-            "restarts": options.restarts,
-            "hops": options.hops,
-            **({} if fit.shrink is None else {"shrink": fit.shrink}),
-        },
-        "data": _plain_data(fit.data),
-        "notes": plain_notes(fit.notes),
-        **({"selection": _plain_selection(fit.selection)} if fit.selection else {}),
-        **({"shrinkage": _plain_path(fit.shrink_path)} if fit.shrink_path else {}),
-        "targets": {name: _plain_target(t, fit.domains) for name, t in fit.targets.items()},
-    }
-
-
-def _plain_selection(selection: Selection) -> dict[str, Any]:
-    from mixfit.selection import RULE
-
-    return {
-        "rule": RULE,
-        "law": selection.law,
-        "reason": selection.reason,
-        "tests": selection.tests,
-        "restarts": selection.restarts,
-        "hops": selection.hops,
-        "candidates": [
-            {
-                "law": c.law,
-                "parameters": c.parameters,
-                "mre": c.mre,
-                "standard_error": c.error,
-                "excluded": c.excluded,
-                "parts": dict(c.parts),
-            }
-            for c in selection.candidates
-        ],
-    }
-
-
-def _plain_path(path: ShrinkPath) -> dict[str, Any]:
-    return {
-        "chosen": path.chosen,
-        "tests": path.tests,
-        "values": list(path.values),
-        "errors": {column: list(errors) for column, errors in path.errors.items()},
-        "mean": list(path.mean),
-    }
-
-
-def _load_path(reader: _Reader) -> ShrinkPath:
-    from mixfit.shrinkage import ShrinkPath
-
-    errors = reader.map("errors")
-    return ShrinkPath(
-        values=reader.numbers("values"),
-        errors={column: errors.numbers(column) for column in errors.content},
-        mean=reader.numbers("mean"),
-        chosen=reader.numbers("chosen")[0],
-        tests=reader.text("tests"),
-    )
-
-
-def _plain_data(data: FitData) -> dict[str, Any]:
-    columns = data.columns
-    return {
-        "files": plain_files(data.files),
-        "where": list(data.where),
-        "columns": {
-            "model_size": columns.model_size,
-            "tokens": columns.tokens,
-            "weights": dict(columns.weights),
-            "targets": dict(columns.targets),
-        },
-        "mixtures": data.mixtures,
-        "model_size": vars(data.model_size),
-        "tokens": vars(data.tokens),
-        "weights": {domain: vars(r) for domain, r in data.weights.items()},
-    }
-
-
-def _plain_target(target: TargetFit, domains: Sequence[str]) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for group in target.law.groups:
-        numbers = [float(x) for x in target.params[group.name]]
-        params[group.name] = (
-            dict(zip(domains, numbers, strict=True)) if group.per_domain else numbers[0]
-        )
-    return {
-        "rows": target.rows,
-        "params": params,
-        "huber": target.huber,
-        "mre": target.mre,
-        "status": target.status,
-        "notes": plain_notes(target.notes),
-    }
-
-
 def evaluation_to_plain(
     evaluation: Evaluation, fit_path: str, runs: Runs, max_mre: float | None
 ) -> dict[str, Any]:
@@ -306,146 +195,8 @@ def evaluation_to_plain(
     return content
 
 
-def save_fit(fit: Fit, path: str | Path) -> None:
-    """Write a fit file; ``-`` is standard output.
-
-    Raises:
-        InputError: if it cannot be written.
-    """
-    write_text(path, to_yaml(fit_to_plain(fit)))
-
-
-def load_fit(path: str | Path) -> Fit:
-    """Read a fit file.
-
-    Raises:
-        InputError: if it is not there, is no fit file, or lacks something; the message names it.
-    """
-    from mixfit.catalogue import find_law
-    from mixfit.fits import Fit, FitData, FitOptions, Range
-    from mixfit.runs import Columns, SourceFile
-
-    top = _Reader(str(path), read_yaml(path, FIT_SCHEMA))
-    data, options, columns = top.map("data"), top.map("options"), top.map("data").map("columns")
-    domains = tuple(str(d) for d in top.items("domains"))
-    try:
-        law = find_law(top.text("law"))
-        chosen = FitOptions(
-            delta=options.number("delta"),
-            solver=options.text("solver"),
-            restarts=int(options.number("restarts")),
-            hops=int(options.number("hops")),
-            seed=int(options.number("seed")),
-        )
-    except UsageError as error:
-        raise InputError(f"{path}: {error}") from None
-
-    def range_of(reader: _Reader) -> Range:
-        return Range(reader.number("min"), reader.number("max"))
-
-    def source(reader: _Reader) -> SourceFile:
-        return SourceFile(reader.text("path"), reader.text("sha256"), int(reader.number("rows")))
-
-    found = FitData(
-        files=tuple(source(f) for f in data.maps("files")),
-        where=tuple(str(w) for w in data.items("where")),
-        columns=Columns(
-            model_size=columns.raw("model_size"),
-            tokens=columns.raw("tokens"),
-            weights={d: str(c) for d, c in columns.map("weights").content.items()},
-            targets={t: str(c) for t, c in columns.map("targets").content.items()},
-        ),
-        mixtures=int(data.number("mixtures")),
-        model_size=range_of(data.map("model_size")),
-        tokens=range_of(data.map("tokens")),
-        weights={d: range_of(data.map("weights").map(d)) for d in domains},
-    )
-    targets = top.map("targets")
-    return Fit(
-        law=law.name,
-        domains=domains,
-        options=chosen,
-        data=found,
-        targets={t: _load_target(t, targets.map(t), law, domains) for t in targets.content},
-        notes=top.notes(),
-        selection=_load_selection(top.map("selection")) if "selection" in top.content else None,
-        shrink=options.numbers("shrink")[0] if "shrink" in options.content else None,
-        shrink_path=_load_path(top.map("shrinkage")) if "shrinkage" in top.content else None,
-    )
-
-
-def _load_selection(reader: _Reader) -> Selection:
-    from mixfit.selection import Candidate, Selection
-
-    def candidate(own: _Reader) -> Candidate:
-        parts = own.map("parts")
-        return Candidate(
-            law=own.text("law"),
-            parameters=int(own.number("parameters")),
-            mre=own.number_or_none("mre"),
-            error=own.number_or_none("standard_error"),
-            parts={column: parts.number_or_none(column) for column in parts.content},
-            excluded=own.text("excluded"),
-        )
-
-    return Selection(
-        law=reader.text("law"),
-        reason=reader.text("reason"),
-        tests=reader.text("tests"),
-        restarts=int(reader.number("restarts")),
-        hops=int(reader.number("hops")),
-        candidates=tuple(candidate(own) for own in reader.maps("candidates")),
-    )
-
-
-def _load_target(name: str, reader: _Reader, law: Law, domains: Sequence[str]) -> TargetFit:
-    from mixfit.fits import TargetFit
-
-    params = reader.map("params")
-    try:
-        form = _form_with(law, params).bound(domains, name)
-    except NotApplicableError as error:
-        raise InputError(f"{reader.path}: {law.name} cannot have target {name}: {error}.") from None
-    found = {}
-    for group in form.groups:
-        if group.per_domain:
-            numbers = params.map(group.name)
-            found[group.name] = np.array([numbers.number(domain) for domain in domains])
-        else:
-            found[group.name] = np.array([params.number(group.name)])
-    return TargetFit(
-        target=name,
-        law=form,
-        params=found,
-        rows=int(reader.number("rows")),
-        huber=reader.number("huber"),
-        mre=reader.number("mre"),
-        status=reader.text("status"),
-        notes=reader.notes(name),
-    )
-
-
-def _form_with(law: Law, params: _Reader) -> Law:
-    """Find the form of a law (see `Law.identified`) that has just these parameters."""
-    forms = [
-        law.identified(one_model_size=one_n, one_token_count=one_d)
-        for one_n in (False, True)
-        for one_d in (False, True)
-    ]
-    for form in forms:
-        if {group.name for group in form.groups} == set(params.content):
-            return form
-    for group in law.groups:
-        params.raw(group.name)
-    known = {group.name for group in law.groups}
-    extra = sorted(str(name) for name in params.content if name not in known)
-    raise InputError(
-        f"{params.path}: {params.where()} has parameters that {law.name} has not: {extra}."
-    )
-
-
-class _Reader:
-    """A mapping in a file, whose errors name the file and the place."""
+class Reader:
+    """A map in a file. All that is wrong or missing in it is an `InputError` that names the place."""
 
     def __init__(self, path: str, content: Mapping[str, Any], keys: tuple[str, ...] = ()) -> None:
         self.path = path
@@ -453,9 +204,11 @@ class _Reader:
         self._keys = keys
 
     def where(self, *keys: str) -> str:
+        """Name a place in the file, such as ``'data.tokens'``."""
         return "'" + ".".join((*self._keys, *keys)) + "'"
 
     def raw(self, key: str) -> Any:
+        """Give what stands at a key."""
         if key not in self.content:
             raise InputError(f"{self.path}: {self.where(key)} is missing. Make the file anew.")
         return self.content[key]
@@ -466,24 +219,29 @@ class _Reader:
             raise InputError(f"{self.path}: {self.where(key)} is not {name}. Make the file anew.")
         return value
 
-    def map(self, key: str) -> _Reader:
-        return _Reader(self.path, self._expect(key, dict, "a map"), (*self._keys, str(key)))
+    def map(self, key: str) -> Reader:
+        """Read a map."""
+        return Reader(self.path, self._expect(key, dict, "a map"), (*self._keys, str(key)))
 
     def items(self, key: str) -> list[Any]:
+        """Read a list."""
         return list(self._expect(key, list, "a list"))
 
-    def maps(self, key: str) -> list[_Reader]:
+    def maps(self, key: str) -> list[Reader]:
+        """Read a list of maps."""
         items = self.items(key)
         for index, item in enumerate(items):
             if not isinstance(item, dict):
                 place = self.where(key, str(index))
                 raise InputError(f"{self.path}: {place} is not a map. Make the file anew.")
-        return [_Reader(self.path, x, (*self._keys, key, str(i))) for i, x in enumerate(items)]
+        return [Reader(self.path, x, (*self._keys, key, str(i))) for i, x in enumerate(items)]
 
     def text(self, key: str) -> str:
+        """Read a text."""
         return str(self._expect(key, str, "a text"))
 
     def number(self, key: str) -> float:
+        """Read a finite number."""
         value = self.raw(key)
         # YAML 1.1 reads 3e8, without a point, as text.
         with suppress(TypeError, ValueError):
@@ -493,6 +251,7 @@ class _Reader:
         raise InputError(f"{self.path}: {self.where(key)} is not a finite number: {value!r}.")
 
     def number_or_none(self, key: str) -> float | None:
+        """Read a finite number, or null."""
         return None if self.raw(key) is None else self.number(key)
 
     def numbers(self, key: str) -> tuple[float, ...]:
@@ -506,4 +265,5 @@ class _Reader:
             ) from None
 
     def notes(self, target: str = "") -> tuple[Note, ...]:
+        """Read notes, which are about a target."""
         return tuple(Note(n.text("code"), n.text("text"), target) for n in self.maps("notes"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from random_fits import random_fit
 
 from mixfit.errors import InputError, UsageError
+from mixfit.fit_file import save_fit
 from mixfit.mixture import Planner, optimize
 from mixfit.mixture_files import (
     mixtures_to_plain,
@@ -19,7 +20,7 @@ from mixfit.mixture_files import (
     render,
     rounded,
 )
-from mixfit.storage import save_fit, to_yaml
+from mixfit.storage import to_yaml
 
 
 @pytest.fixture

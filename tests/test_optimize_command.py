@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from mixfit.commands.optimize import optimize
 from mixfit.errors import MixfitError
+from mixfit.fit_file import save_fit
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
 from mixfit.runs import read_runs
-from mixfit.storage import save_fit
 
 BUDGET = ("--model-size", "1B", "--tokens", "10B")
 

@@ -7,12 +7,12 @@ import pytest
 
 from mixfit.catalogue import CATALOGUE
 from mixfit.errors import InputError, UsageError
+from mixfit.fit_file import load_fit, save_fit
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
 from mixfit.laws import Formula
 from mixfit.rivals import RIVALS
 from mixfit.runs import Runs
-from mixfit.storage import load_fit, save_fit
 
 DOMAINS = ("web", "code", "wiki")
 QUICK = FitOptions(restarts=6, hops=4)

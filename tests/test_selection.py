@@ -11,12 +11,12 @@ from mixfit import compare
 from mixfit.catalogue import CATALOGUE
 from mixfit.cli import app
 from mixfit.errors import UsageError
-from mixfit.fits import FitOptions
+from mixfit.fit_file import load_fit, save_fit
+from mixfit.fits import SELECTION_RULE, FitOptions
 from mixfit.laws import Formula
 from mixfit.runs import Runs
-from mixfit.selection import CANDIDATES, RULE, fit_auto
+from mixfit.selection import CANDIDATES, fit_auto
 from mixfit.splits import selection_splits
-from mixfit.storage import load_fit, save_fit
 
 QUICK = FitOptions(restarts=2, hops=0)
 DOMAINS = ("web", "code", "wiki")
@@ -90,7 +90,7 @@ def test_the_choice_and_the_figures_are_kept_in_the_file(monkeypatch, tmp_path):
     save_fit(found, path)
     content = yaml.safe_load(path.read_text())
     assert content["law"] == "additive"
-    assert content["selection"]["rule"] == RULE
+    assert content["selection"]["rule"] == SELECTION_RULE
     assert [c["law"] for c in content["selection"]["candidates"]] == ["chinchilla", "additive"]
     for candidate in content["selection"]["candidates"]:
         parts = candidate["parts"]

@@ -8,10 +8,11 @@ import pytest
 from mixfit import load_fit, save_fit
 from mixfit.catalogue import CATALOGUE
 from mixfit.errors import InputError, UsageError
+from mixfit.fit_file import fit_to_plain
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
 from mixfit.runs import read_runs
-from mixfit.storage import check_out, fit_to_plain, to_yaml, write_text, writing
+from mixfit.storage import check_out, to_yaml, write_text, writing
 
 
 @pytest.fixture(scope="module")

@@ -52,10 +52,11 @@ def fit(
     """
     from mixfit.catalogue import parse_law, with_shrinkage
     from mixfit.errors import UsageError
+    from mixfit.fit_file import save_fit
     from mixfit.fits import FitOptions
     from mixfit.reports.fit import print_fit
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import check_out, save_fit
+    from mixfit.storage import check_out
 
     wanted = law if shrink == _NONE else with_shrinkage(law, shrink)
     if law != _AUTO:

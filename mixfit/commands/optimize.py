@@ -154,11 +154,12 @@ def optimize(
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
     from mixfit import mixture_options as read
+    from mixfit.fit_file import load_fit
     from mixfit.mixture import Planner
     from mixfit.mixture_files import mixtures_to_plain, read_prefixes, render
     from mixfit.reports import optimize as report
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import check_out, load_fit, to_yaml, write_text
+    from mixfit.storage import check_out, to_yaml, write_text
 
     read.check_output(form, out, prefixes, each_target=each_target)
     mixture_texts = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
