@@ -196,7 +196,7 @@ def evaluation_to_plain(
 
 
 class Reader:
-    """A map in a file. All that is wrong or missing in it is an `InputError` that names the place."""
+    """A map in a file; what is wrong or missing in it is an `InputError` that names the place."""
 
     def __init__(self, path: str, content: Mapping[str, Any], keys: tuple[str, ...] = ()) -> None:
         self.path = path
