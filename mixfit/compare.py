@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mixfit.splits import Split, Splits
 
 _CONVERGED = "converged"
+_FAR_OFF = 20  # times the median error of the mixtures held out
+_WORTH_SAYING = 1.0  # percent
 
 
 def check_names(laws: Sequence[str]) -> None:
@@ -390,6 +392,31 @@ class _Tally:
         nonsense = self._nonsense(law)
         return f"predicts {_nonsense_text(nonsense)}" if nonsense else ""
 
+    def _outliers(self, law: str) -> list[Note]:
+        """Say which held-out mixture, if any, is so far off that it rules the mean."""
+        found = []
+        for column in self.splits.columns:
+            means: dict[tuple[float, ...], list[float]] = {}
+            for target in self.targets:
+                for key, errors in self.by_mixture.get((law, target, column), {}).items():
+                    means.setdefault(key, []).append(float(np.mean(errors)))
+            each = {key: float(np.mean(errors)) for key, errors in means.items()}
+            if len(each) < 3:
+                continue
+            worst, usual = (
+                max(each, key=lambda key: each[key]),
+                float(np.median(list(each.values()))),
+            )
+            if each[worst] > max(_FAR_OFF * usual, _WORTH_SAYING):
+                h = ", ".join(f"{weight:.3g}" for weight in worst)
+                text = (
+                    f"{law}, {column}: the mixture ({h}) has an error of {each[worst]:.3g}%, where"
+                    f" the median over mixtures is {usual:.3g}%; without runs near it the law is"
+                    " not pinned there"
+                )
+                found.append(Note("outlier", text))
+        return found
+
     def _nonsense(self, law: str) -> int:
         """Count the rows held out whose prediction is not finite or not positive."""
         return sum(
@@ -428,6 +455,7 @@ class _Tally:
             if self._nonsense(law):
                 text = f"{law} predicts {_nonsense_text(self._nonsense(law))}"
                 notes.append(Note("nonsense", text))
+            notes += self._outliers(law)
             results = [result for _, result in self._done(law)]
             for status in dict.fromkeys(r.status for r in results if r.status != _CONVERGED):
                 count = sum(result.status == status for result in results)

@@ -26,7 +26,7 @@ _ENOUGH = 4  # independent starts that must agree before no more are tried
 _POOL = 4  # distinct optima that hops set out from
 _FROM_BEST = 0.6  # share of the hops that set out from the lowest of them
 _MOST_HOPS = 10  # times the number asked for, even if they go on finding lower points
-_MAX_STEPS = 400
+_MAX_STEPS, _LAST_STEPS = 400, 4000
 
 
 class Quadratic(Protocol):
@@ -94,7 +94,9 @@ class Solution:
     hops: int
 
 
-def descend(problem: Problem, theta: Array, *, tolerance: float = _FINE) -> Point:
+def descend(
+    problem: Problem, theta: Array, *, tolerance: float = _FINE, steps: int = _MAX_STEPS
+) -> Point:
     """Follow an objective down to a local minimum within the bounds.
 
     A Levenberg trust-region method: steps minimise the quadratic model plus a multiple of the
@@ -105,12 +107,13 @@ def descend(problem: Problem, theta: Array, *, tolerance: float = _FINE) -> Poin
         problem: the objective.
         theta: where to start, (n,); clipped to the bounds.
         tolerance: relative decrease below which a step counts as no progress.
+        steps: the most that are taken.
     """
     lower, upper = problem.bounds
     theta = np.clip(theta, lower, upper)
     model = problem.quadratic(theta)
     damping, idle = 1e-2, 0
-    for _ in range(_MAX_STEPS):
+    for _ in range(steps):
         gradient = model.gradient
         held = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
         free = np.flatnonzero(~held)
@@ -198,7 +201,8 @@ def search(
         tried += 1
         idle = 0 if pool[0].value < before * (1 - _SAME) else idle + 1
     candidates = [pool[0].theta] if rough is problem else [*(p.theta for p in pool), *known]
-    best = min((descend(problem, theta) for theta in candidates), key=lambda p: p.value)
+    last = [descend(problem, theta, steps=_LAST_STEPS) for theta in candidates]
+    best = min(last, key=lambda p: p.value)
     return Solution(best, len(values), _agreeing(values, pool[0].value), tried)
 
 

@@ -243,3 +243,11 @@ def test_notes_on_checkpoints_logged_twice_are_not_lost(mixfit, tmp_path):
     done = mixfit("compare", "runs.csv", "--law", "chinchilla", "--folds", "3", *QUICK)
     assert done.returncode == 0
     assert "3 checkpoints are logged twice" in done.stderr
+
+
+def test_a_mixture_that_rules_the_mean_is_named(mixfit, sample_runs):
+    done = mixfit("compare", sample_runs / "additive.csv", "--law", "additive", "--targets", "web")
+    (note,) = (line for line in done.stderr.splitlines() if "where the median over" in line)
+    assert note.startswith(
+        "note  additive, new mixtures: the mixture (0, 0.174, 0.826) has an error"
+    )

@@ -72,8 +72,8 @@ def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
         rows,
         footer=["average", *blank, mean, ""] if len(rows) > 1 else None,
         left=(0, len(headers)),
-        # What is the same everywhere is the first to go.
-        spare=(*([len(headers)] if _all_converged(fit) else []), 1),
+        # A status that is the same everywhere says the least after the number of rows.
+        spare=(1, *([len(headers)] if _all_converged(fit) else [])),
     )
     print_line()
     if not quiet:
