@@ -205,6 +205,11 @@ def optimize(
     if out != "-":
         title = f"{loaded.law} law of {fit}"
         report.print_result(title, mixtures, pure, study, quiet=quiet)
+    if not len(observed) and not quiet:
+        text = (
+            "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
+        )
+        print_labelled("note", text)
     if out not in (None, "-") and not quiet:
         print_labelled("wrote", str(out))
 
