@@ -182,7 +182,11 @@ def test_a_number_may_stand_for_a_missing_column(mixfit, tmp_path, runs):
 
 def test_laws_lists_every_law(mixfit):
     lines = mixfit("laws").stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == list(CATALOGUE)
+    assert [line.partition(":")[0] for line in lines[::2]] == list(CATALOGUE)
+    assert lines[:2] == [
+        "chinchilla: 5 parameters; Hoffmann et al. 2022; the paper's eq. (2)",
+        "    E + A N^-alpha + B D^-beta",
+    ]
 
 
 COLUMNS = (

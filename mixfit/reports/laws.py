@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mixfit.reports.text import print_table
+from mixfit.reports.text import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def print_laws(laws: Sequence[Law]) -> None:
-    """Print name, number of parameters, equation and source of laws."""
-    rows = [[law.name, _count(law), law.equation, law.source] for law in laws]
-    print_table(["law", "parameters", "L(N, D, h)", "source"], rows, left=(0, 1, 2, 3))
+    """Print name, number of parameters for k domains, source and equation of laws."""
+    for law in laws:
+        print_line(f"{law.name}: {_count(law)} parameters; {law.source}")
+        print_line(f"    {law.equation}")
 
 
 def _count(law: Law) -> str:
