@@ -226,9 +226,13 @@ class Constant(Coefficient):
     def _number(self, theta: Array) -> float:
         return float(np.exp(theta[0]) if self.kind == POSITIVE else theta[0])
 
-    def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
+    def number(self, theta: Array) -> tuple[float, float]:
+        """Give the value at any mixture, and its derivative with respect to theta, (1,)."""
         number = self.sign * self._number(theta)
-        slope = number if self.kind == POSITIVE else self.sign
+        return number, number if self.kind == POSITIVE else self.sign
+
+    def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
+        number, slope = self.number(theta)
         return np.full(len(h), number), np.full((len(h), 1), slope)
 
     def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mixfit._version import __version__
-from mixfit.storage import plain_files, plain_notes
+from mixfit.storage import plain_files, plain_notes, plain_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +33,7 @@ def comparison_to_plain(
         "schema": COMPARE_SCHEMA,
         "mixfit": __version__,
         "title": comparison.title,
-        "options": {
-            "delta": options.delta,
-            "seed": options.seed,
-            "solver": options.solver,
-            "restarts": options.restarts,
-            "hops": options.hops,
-        },
+        "options": plain_options(options),
         "data": {
             "files": plain_files(train.files),
             "where": list(train.where),

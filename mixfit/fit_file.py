@@ -21,7 +21,16 @@ from mixfit.fits import (
     TargetFit,
 )
 from mixfit.runs import Columns, SourceFile
-from mixfit.storage import Reader, plain_files, plain_notes, read_yaml, to_yaml, write_text
+from mixfit.storage import (
+    AUTO_HOPS,
+    Reader,
+    plain_files,
+    plain_notes,
+    plain_options,
+    read_yaml,
+    to_yaml,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +50,7 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
         "law": fit.law,
         "domains": list(fit.domains),
         "options": {
-            "delta": options.delta,
-            "seed": options.seed,
-            "solver": options.solver,
-            "restarts": options.restarts,
-            "hops": options.hops,
+            **plain_options(options),
             **({} if fit.shrink is None else {"shrink": fit.shrink}),
         },
         "data": _plain_data(fit.data),
@@ -160,7 +165,7 @@ def load_fit(path: str | Path) -> Fit:
             delta=options.number("delta"),
             solver=options.text("solver"),
             restarts=int(options.number("restarts")),
-            hops=int(options.number("hops")),
+            hops=None if options.raw("hops") == AUTO_HOPS else int(options.number("hops")),
             seed=int(options.number("seed")),
         )
     except UsageError as error:

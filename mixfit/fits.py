@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,14 +29,15 @@ class FitOptions:
         delta: of the Huber loss, eq. (6), in units of the loss.
         solver: a name in `mixfit.solvers.SOLVERS`.
         restarts: random starts at the most.
-        hops: hops in a row that must find nothing lower before the search ends.
+        hops: hops in a row that must find nothing lower before the search ends; as many as the law
+            has parameters where it is None.
         seed: of all random numbers.
     """
 
     delta: float = 1e-3
     solver: str = "trust-region"
     restarts: int = 12
-    hops: int = 30
+    hops: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -48,10 +49,18 @@ class FitOptions:
             raise UsageError(f"There is no solver '{self.solver}'.{hint} Solvers: {known}.")
         if self.restarts < 1:
             raise UsageError(f"restarts is {self.restarts}; it must be 1 or more (--restarts).")
-        if self.hops < 0:
+        if self.hops is not None and self.hops < 0:
             raise UsageError(f"hops is {self.hops}; it must be 0 or more (--hops).")
         if self.seed < 0:
             raise UsageError(f"seed is {self.seed}; it must be 0 or more (--seed).")
+
+    def at_most(self, *, restarts: int, hops: int) -> FitOptions:
+        """Give the options with fewer restarts and hops, where they are more."""
+        return replace(
+            self,
+            restarts=min(self.restarts, restarts),
+            hops=hops if self.hops is None else min(self.hops, hops),
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.coefficients import log_weights
+from mixfit.coefficients import Constant, log_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,14 +69,15 @@ class Blocks:
         return tuple(slice(i, min(i + step, blocks)) for i in range(0, blocks, step))
 
     @cached_property
-    def _firsts(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    def _firsts(self) -> dict[int, tuple[NDArray[np.intp], slice]]:
         found = {}
         for slab in self.slabs:
-            first = np.flatnonzero(np.diff(self.mixture[slab], prepend=-1))
-            found[slab.start] = (first, self.mixture[slab][first])
+            mixture = self.mixture[slab]
+            first = np.flatnonzero(np.diff(mixture, prepend=-1))
+            found[slab.start] = (first, slice(int(mixture[0]), int(mixture[-1]) + 1))
         return found
 
-    def mixtures_in(self, slab: slice) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def mixtures_in(self, slab: slice) -> tuple[NDArray[np.intp], slice]:
         """Give the first block of each mixture in a slab, and the mixtures."""
         return self._firsts[slab.start]
 
@@ -185,20 +186,22 @@ class Objective:
         """The lower and the upper bound of theta, each (size,)."""
         return self.formula.bounds
 
+    @np.errstate(over="ignore", invalid="ignore")
     def value(self, theta: Array) -> float:
         """Evaluate at theta, (size,)."""
-        values = self._local(theta)[0]
-        losses = (self._loss(self._residual(values, slab), slab) for slab in self.blocks.slabs)
+        local = self._local(theta)
+        losses = (self._loss(self._rows(local, s).residual, s) for s in self.blocks.slabs)
         return sum(losses) + self._penalty(theta).value
 
     @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """Give the value and the gradient, (size,)."""
-        values, jacobian = self._local(theta)
+        local = self._local(theta)
+        jacobian = local.jacobian
         slope = np.zeros(jacobian.shape[:2])
         total = 0.0
         for slab in self.blocks.slabs:
-            directions, residual, pull = self._directions(values, slab)
+            directions, residual, pull = self._directions(local, slab)
             total += self._loss(residual, slab)
             sums = np.einsum("dbw,bw->bd", directions, pull * residual)
             first, present = self.blocks.mixtures_in(slab)
@@ -214,13 +217,14 @@ class Objective:
         Rows are weighted in the matrix by psi(r) / r, psi being the derivative of the Huber loss:
         for a law linear in theta the model then lies above the objective everywhere.
         """
-        values, jacobian = self._local(theta)
+        local = self._local(theta)
+        jacobian = local.jacobian
         mixtures, count, size = jacobian.shape
         # With the residual as one more direction, one product gives gradient and matrix.
         gram = np.zeros((mixtures, count + 1, count + 1))
         total = 0.0
         for slab in self.blocks.slabs:
-            directions, residual, pull = self._directions(values, slab, spare=1)
+            directions, residual, pull = self._directions(local, slab, spare=1)
             directions[count] = residual
             total += self._loss(residual, slab)
             weighted = directions * pull
@@ -254,13 +258,13 @@ class Objective:
 
     def residuals(self, theta: Array) -> Array:
         """Give observed minus predicted loss, (rows,), sorted by mixture."""
-        values = self._local(theta)[0]
-        residual = np.concatenate([self._residual(values, slab) for slab in self.blocks.slabs])
+        local = self._local(theta)
+        residual = np.concatenate([self._rows(local, slab).residual for slab in self.blocks.slabs])
         return residual[self.blocks.weight > 0]
 
     def term_values(self, theta: Array) -> tuple[Array, Array]:
         """Give the observed losses (rows,) and the terms' values (terms, rows), by mixture."""
-        values = self._local(theta)[0]
+        values = self._local(theta).values
         used = self.blocks.weight > 0
         found = [
             np.broadcast_to(self._term(term, values, slice(None))[1], used.shape)[used]
@@ -283,39 +287,54 @@ class Objective:
         return tuple(terms)
 
     @cached_property
-    def _parts(self) -> tuple[tuple[Coefficient, slice | NDArray[np.intp], bool], ...]:
-        """Coefficients and exponents in the order of directions; where in theta; if they vary."""
+    def _parts(self) -> tuple[tuple[Coefficient, slice | NDArray[np.intp]], ...]:
+        """Coefficients and exponents in the order of directions, and where they are in theta."""
         return tuple(
-            (part, self.formula.places(part), part.depends_on_mixture)
+            (part, self.formula.places(part))
             for term in self.formula.law.terms
             for part in term.parts
         )
 
     @cached_property
-    def _latest(self) -> dict[bytes, tuple[list[Array | float], Array]]:
+    def _latest(self) -> dict[bytes, _Local]:
         """What `_local` gave last: a solver asks for the value at a point, then for the rest."""
         return {}
 
-    def _local(self, theta: Array) -> tuple[list[Array | float], Array]:
-        """Evaluate coefficients and exponents.
-
-        Returns:
-            Their values by block, (blocks, 1) or one number; and their derivatives with respect to
-            theta, (mixtures, directions, size).
-        """
+    def _local(self, theta: Array) -> _Local:
+        """Evaluate coefficients and exponents."""
         key = theta.tobytes()
         if key in self._latest:
             return self._latest[key]
         h, log_h = self.blocks.h, self.blocks.log_h
         values: list[Array | float] = []
         jacobian = np.zeros((len(h), len(self._parts), len(theta)))
-        for direction, (part, places, varies) in enumerate(self._parts):
-            value, slope = part.value(theta[places], h, log_h)
-            values.append(value[self.blocks.mixture, None] if varies else float(value[0]))
-            jacobian[:, direction, places] = slope
+        for direction, (part, places) in enumerate(self._parts):
+            if isinstance(part, Constant):
+                number, jacobian[:, direction, places] = part.number(theta[places])
+                values.append(number)
+            else:
+                value, jacobian[:, direction, places] = part.value(theta[places], h, log_h)
+                values.append(value[self.blocks.mixture, None])
         self._latest.clear()
-        self._latest[key] = values, jacobian
-        return values, jacobian
+        local = self._latest[key] = _Local(values, jacobian, {})
+        return local
+
+    def _rows(self, local: _Local, slab: slice) -> _Rows:
+        """Evaluate the terms on the rows of a slab."""
+        if slab.start in local.rows:
+            return local.rows[slab.start]
+        residual = self.blocks.loss[slab].copy()
+        powers: list[Array | float] = []
+        terms: list[Array | float] = []
+        for term in self._terms:
+            power, value = self._term(term, local.values, slab)
+            residual -= value
+            powers.append(power)
+            terms.append(value)
+        rows = _Rows(powers, terms, residual)
+        if len(self.blocks.slabs) == 1:  # more would not stay in the cache
+            local.rows[slab.start] = rows
+        return rows
 
     def _term(
         self, term: _Term, values: list[Array | float], slab: slice
@@ -330,32 +349,20 @@ class Objective:
         power = np.exp(exponent, out=exponent)
         return power, coefficient * power
 
-    def _residual(self, values: list[Array | float], slab: slice) -> Array:
-        residual = self.blocks.loss[slab].copy()
-        with np.errstate(over="ignore", invalid="ignore"):
-            for term in self._terms:
-                residual -= self._term(term, values, slab)[1]
-        return residual
-
-    def _directions(
-        self, values: list[Array | float], slab: slice, spare: int = 0
-    ) -> tuple[Array, Array, Array]:
+    def _directions(self, local: _Local, slab: slice, spare: int = 0) -> tuple[Array, Array, Array]:
         """Give the derivatives of the predictions along the directions.
 
         Returns:
             The derivatives (directions + spare, blocks, width), the residuals (blocks, width), and
             what a residual is multiplied by to give its derivative in the objective.
         """
-        residual = self.blocks.loss[slab].copy()
+        powers, values, residual = self._rows(local, slab)
         directions = np.empty((len(self._parts) + spare, *residual.shape))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for term in self._terms:
-                power, value = self._term(term, values, slab)
-                directions[term.direction] = power
-                for offset, log_scale in enumerate(term.logs, start=1):
-                    np.multiply(value, log_scale[slab], out=directions[term.direction + offset])
-                residual -= value
-            pull = self.blocks.weight[slab] / np.maximum(np.abs(residual), self.delta)
+        for term, power, value in zip(self._terms, powers, values, strict=True):
+            directions[term.direction] = power
+            for offset, log_scale in enumerate(term.logs, start=1):
+                np.multiply(value, log_scale[slab], out=directions[term.direction + offset])
+        pull = self.blocks.weight[slab] / np.maximum(np.abs(residual), self.delta)
         return directions, residual, pull
 
     def _loss(self, residual: Array, slab: slice) -> float:
@@ -377,6 +384,34 @@ class _Term:
 
     direction: int
     logs: tuple[Array, ...]
+
+
+class _Rows(NamedTuple):
+    """The terms on the rows of a slab.
+
+    Attributes:
+        powers: N^-p D^-q of each term, (blocks, width), or 1.
+        terms: each term, (blocks, width), or what it is for each block.
+        residual: observed minus predicted loss, (blocks, width).
+    """
+
+    powers: list[Array | float]
+    terms: list[Array | float]
+    residual: Array
+
+
+class _Local(NamedTuple):
+    """What follows from theta alone.
+
+    Attributes:
+        values: of the coefficients and exponents, each (blocks, 1) or one number.
+        jacobian: their derivatives with respect to theta, (mixtures, directions, size).
+        rows: what has been evaluated with them, by the start of the slab.
+    """
+
+    values: list[Array | float]
+    jacobian: Array
+    rows: dict[int, _Rows]
 
 
 def _of_slab(value: Array | float, slab: slice) -> Array | float:

@@ -66,9 +66,7 @@ def fit_auto(
     """
     options = options or FitOptions()
     splits = selection_splits(runs, seed=options.seed)
-    quick = replace(
-        options, restarts=min(options.restarts, _RESTARTS), hops=min(options.hops, _HOPS)
-    )
+    quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     comparison = compare_laws(splits, CANDIDATES, options=quick, jobs=jobs, done=done)
     standings = list(comparison.standings)
     while True:
@@ -87,7 +85,7 @@ def fit_auto(
         reason=choice.reason,
         tests=comparison.title,
         restarts=quick.restarts,
-        hops=quick.hops,
+        hops=quick.hops or 0,
         candidates=tuple(_candidate(comparison, s) for s in standings),
     )
     note = Note("selection", f"auto chose {choice.law}: {choice.reason} ({comparison.title})")

@@ -11,7 +11,6 @@ and the same for B_i. Infinite shrinkage gives the tied law, and 0 the free one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -67,9 +66,7 @@ def choose_shrink(
     Raises:
         UsageError: if the rows have too few mixtures, sizes and lengths to hold any out.
     """
-    quick = replace(
-        options, restarts=min(options.restarts, _RESTARTS), hops=min(options.hops, _HOPS)
-    )
+    quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     plans = [selection_splits(runs, seed=options.seed) for runs, _ in cases]
     tasks, owners = [], []
     for case, (plan, (runs, law)) in enumerate(zip(plans, cases, strict=True)):

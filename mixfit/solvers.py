@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ROUGH, _FINE = 1e-4, 1e-7  # smallest relative decreases that are worth another step
 _SAME = 1e-3  # relative difference below which two solves have found the same optimum
 _ENOUGH = 4  # independent starts that must agree before no more are tried
+_HARDER = 3  # times as many hops where no two starts agree
 _POOL = 4  # distinct optima that hops set out from
 _FROM_BEST = 0.6  # share of the hops that set out from the lowest of them
 _MOST_HOPS = 10  # times the number asked for, even if they go on finding lower points
@@ -116,15 +117,18 @@ def descend(
     for _ in range(steps):
         gradient = model.gradient
         held = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
-        free = np.flatnonzero(~held)
-        matrix = model.matrix[np.ix_(free, free)]
-        scale = matrix.trace() / max(len(free), 1)
+        free: slice | NDArray[np.intp] = slice(None)
+        matrix = model.matrix
+        if held.any():
+            free = np.flatnonzero(~held)
+            matrix = matrix[np.ix_(free, free)]
+        scale = matrix.trace() / max(len(matrix), 1)
         if not (np.isfinite(scale) and np.all(np.isfinite(gradient))):
             return Point(theta, np.inf, False)
         while True:
             trial = theta.copy()
             trial[free] -= _solve(matrix, damping * scale, gradient[free])
-            trial = np.clip(trial, lower, upper)
+            trial = np.minimum(np.maximum(trial, lower), upper)
             step = trial[free] - theta[free]
             foretold = -(gradient[free] @ step + 0.5 * step @ matrix @ step)
             value = problem.value(trial) if foretold > 0 else np.inf
@@ -176,7 +180,7 @@ def search(
         rng: the only source of randomness.
         restarts: how many random starts, at the most.
         hops: how many hops in a row must find nothing lower before the search ends; half as many
-            where starts agree.
+            where enough starts agree, and three times as many where no two do.
         rough: an objective that is quicker to evaluate and nearly the same; starts and hops run on
             it, and only the last descents on `problem`.
     """
@@ -191,8 +195,11 @@ def search(
         values.append(point.value)
         if _agreeing(values, pool[0].value) >= _ENOUGH:
             break
-    if _agreeing(values, pool[0].value) >= _ENOUGH:
+    agreeing = _agreeing(values, pool[0].value)
+    if agreeing >= _ENOUGH:
         hops = -(-hops // 2)
+    elif agreeing < 2 <= len(values):
+        hops *= _HARDER
     tried = idle = 0
     while idle < hops and tried < _MOST_HOPS * hops:
         before = pool[0].value

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mixfit.evaluate import Evaluation, Score
+    from mixfit.fits import FitOptions
     from mixfit.runs import Runs, SourceFile
 
 EVAL_SCHEMA = "mixfit.eval/1"
+AUTO_HOPS = "auto"  # as many as the law has parameters
 
 
 @contextmanager
@@ -148,6 +150,17 @@ def file_sha256(path: str | Path) -> str:
 def plain_notes(notes: Sequence[Note]) -> list[dict[str, str]]:
     """Give notes as plain data, without their targets."""
     return [{"code": note.code, "text": note.text} for note in notes]
+
+
+def plain_options(options: FitOptions) -> dict[str, Any]:
+    """Give the options of a fit as plain data."""
+    return {
+        "delta": options.delta,
+        "seed": options.seed,
+        "solver": options.solver,
+        "restarts": options.restarts,
+        "hops": AUTO_HOPS if options.hops is None else options.hops,
+    }
 
 
 def plain_files(files: Sequence[SourceFile]) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ class TargetSearch:
             known,
             rng=rng,
             restarts=options.restarts,
-            hops=options.hops,
+            hops=objective.formula.size if options.hops is None else options.hops,
             rough=rough,
         )
         if shrink == np.inf:  # the tied law has the parameters of the free one, all alike

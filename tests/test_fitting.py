@@ -255,6 +255,11 @@ class TestOptions:
             hubers[delta] = huber_of(residuals, 1e-3)
         assert hubers[1e-3] < hubers[1.0]
 
+    def test_no_more_than(self):
+        assert FitOptions().at_most(restarts=2, hops=5) == FitOptions(restarts=2, hops=5)
+        few = FitOptions(restarts=1, hops=0)
+        assert few.at_most(restarts=2, hops=5) == few
+
     def test_the_papers_method(self, runs):
         options = FitOptions(solver="basin-hopping", restarts=1, hops=1)
         paper = fit(runs, "chinchilla", options=options, jobs=1).targets["math"]

@@ -244,6 +244,18 @@ class TestSearch:
         )
         assert found.hops == 7
 
+    def test_fewer_hops_where_starts_agree(self):
+        A, b = regression(0, k=2)
+        rng = np.random.default_rng(0)
+        found = search(LeastSquares(A, b), sample, [], rng=rng, restarts=12, hops=7)
+        assert (found.agreeing, found.hops) == (4, 4)
+
+    def test_more_hops_where_no_two_starts_agree(self):
+        rng = np.random.default_rng(0)
+        best = [np.zeros(2)]  # known, so that no hop finds anything lower
+        found = search(Waves(), sample, best, rng=rng, restarts=3, hops=7)
+        assert (found.agreeing, found.hops) == (0, 21)
+
     def test_hops_find_what_starts_do_not(self):
         def far(rng):
             return rng.uniform(4, 5, 2)

@@ -51,6 +51,14 @@ def test_every_form_of_a_law_has_its_own_parameters():
         assert len(names) == len(forms), law.name
 
 
+def test_as_many_hops_as_parameters_are_not_a_number(tmp_path, runs):
+    found = fit(runs, "chinchilla", jobs=1)
+    text = to_yaml(fit_to_plain(found))
+    assert "hops: auto" in text
+    (tmp_path / "fit.yaml").write_text(text)
+    assert load_fit(tmp_path / "fit.yaml").options == FitOptions()
+
+
 def test_numbers_without_a_point_are_numbers(tmp_path, runs):
     found = fit(runs, "chinchilla", options=FitOptions(restarts=1, hops=0), jobs=1)
     text = to_yaml(fit_to_plain(found)).replace("min: 50000000.0", "min: 5e7")

@@ -41,6 +41,13 @@ def test_a_refit_with_mixtures_weighted_is_one_with_their_rows_copied():
     assert refitted.value < twin.value(start)
 
 
+def test_as_many_hops_as_the_law_has_parameters():
+    search = TargetSearch(target_task(make_runs(), "math", ("chinchilla",), FitOptions()))
+    solution = search.solve("chinchilla")[1]
+    assert solution.agreeing == 4
+    assert solution.hops == 3  # half of 5, as starts agree
+
+
 def test_a_sample_of_the_rows_has_all_mixtures_alike():
     rng = np.random.default_rng(0)
     mixture = np.repeat(np.arange(4), [100, 200, 300, 400])

@@ -76,7 +76,7 @@ def compare(
     delta: given.Delta = 1e-3,
     solver: given.Solver = "trust-region",
     restarts: given.Restarts = 12,
-    hops: given.Hops = 20,
+    hops: given.Hops = None,
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,

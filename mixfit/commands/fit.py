@@ -39,7 +39,7 @@ def fit(
     delta: given.Delta = 1e-3,
     solver: given.Solver = "trust-region",
     restarts: given.Restarts = 12,
-    hops: given.Hops = 30,
+    hops: given.Hops = None,
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,

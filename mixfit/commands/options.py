@@ -69,8 +69,12 @@ Solver = Annotated[
 ]
 Restarts = Annotated[int, typer.Option(help="Random starts, at the most.")]
 Hops = Annotated[
-    int,
-    typer.Option(help="Hops in a row that must find nothing lower before the search ends."),
+    int | None,
+    typer.Option(
+        help="Hops in a row that must find nothing lower before the search ends. "
+        "[default: as many as the law has parameters]",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Of all random numbers.")]
 Jobs = Annotated[
