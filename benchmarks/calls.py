@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import Bounds, basinhopping, minimize
-from solvers import LBFGS, Recorder, tick
+from solvers import LBFGS, Recorder, read, tick
 
 from mixfit import solvers
 from mixfit.catalogue import CATALOGUE
 from mixfit.fits import FitOptions
 from mixfit.parallel import map_tasks
-from mixfit.runs import read_runs
 from mixfit.targets import TargetSearch, draw_start, target_task
 
 METHODS = ("mixfit", "basin hopping over L-BFGS", "L-BFGS from random starts")
@@ -45,7 +44,8 @@ def run_method(task):
         solvers.descend = counted
         try:
             while len(values) < calls:
-                solvers.search(problem, sample, [], rng=rng, restarts=12, hops=30)
+                restarts, hops = FitOptions().restarts, problem.size
+                solvers.search(problem, sample, [], rng=rng, restarts=restarts, hops=hops)
         finally:
             solvers.descend = descend
     else:
@@ -75,17 +75,19 @@ def main():
     parser.add_argument("--law", default="joint", choices=sorted(CATALOGUE))
     parser.add_argument("--target", help="the first one by default")
     parser.add_argument("--calls", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("-o", "--out", type=Path, default=Path("calls.png"))
     chosen = parser.parse_args()
-    runs = read_runs(chosen.runs, where=chosen.where)
-    target = chosen.target or runs.targets[0]
+    chosen.targets = chosen.target and [chosen.target]
+    runs = read(chosen)
+    target = runs.targets[0]
     rows = target_task(runs, target, (chosen.law,), FitOptions())
     tasks = [
         (rows, chosen.law, method, chosen.calls, seed)
         for method in METHODS
         for seed in range(chosen.repeats)
     ]
+    print(f"{len(tasks)} searches of {chosen.calls} inner solver calls", file=sys.stderr)
     found = np.array(map_tasks(run_method, tasks, jobs=None, done=tick))
     print(file=sys.stderr)
     found = 1e-3 * found.reshape(len(METHODS), chosen.repeats, -1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 import time
 from contextlib import suppress
@@ -22,6 +23,7 @@ import numpy as np
 from scipy.optimize import Bounds, basinhopping, minimize
 
 from mixfit.catalogue import CATALOGUE
+from mixfit.errors import MixfitError
 from mixfit.fits import FitOptions
 from mixfit.parallel import map_tasks
 from mixfit.runs import read_runs
@@ -78,7 +80,7 @@ class Recorder:
 
 def mixfit_default(problem, sample, rng):
     while True:
-        search(problem, sample, [], rng=rng, restarts=12, hops=30)
+        search(problem, sample, [], rng=rng, restarts=FitOptions().restarts, hops=problem.size)
 
 
 def paper_exact(problem, sample, rng):
@@ -154,15 +156,19 @@ def main():
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("-o", "--out", type=Path)
     chosen = parser.parse_args()
-    runs = read_runs(chosen.runs, where=chosen.where, targets=chosen.targets)
+    runs = read(chosen)
     laws = chosen.law or ["additive", "joint", "coupled"]
     keys = [(law, t, method) for law in laws for t in runs.targets for method in METHODS]
     tasks = [
         (target_task(runs, t, (law,), FitOptions()), law, method, chosen.seconds, chosen.seed)
         for law, t, method in keys
     ]
+    processes = min(chosen.jobs or os.cpu_count() or 1, len(tasks))
+    minutes = -(-len(tasks) // processes) * chosen.seconds / 60
+    print(f"{len(tasks)} searches of {chosen.seconds:g} s: {minutes:.0f} min", file=sys.stderr)
     traces = dict(zip(keys, map_tasks(run_method, tasks, jobs=chosen.jobs, done=tick), strict=True))
     print(file=sys.stderr)
+    moments = [s for s in CHECKPOINTS if s <= chosen.seconds]
     rows = []
     for law in laws:
         for target in runs.targets:
@@ -176,10 +182,10 @@ def main():
                         "method": method,
                         "lowest of all": lowest,
                         "seconds to 1%": seconds_until(trace, 1.01 * lowest),
-                        **{f"after {s} s": reached(trace, s) for s in CHECKPOINTS},
+                        **{f"after {s} s": reached(trace, s) for s in moments},
                     }
                 )
-    report(rows, laws, chosen.seconds)
+    report(rows, laws, moments, chosen.seconds)
     if chosen.out:
         with chosen.out.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, rows[0])
@@ -187,16 +193,24 @@ def main():
             writer.writerows(rows)
 
 
+def read(chosen):
+    """Read the runs that the command line names."""
+    try:
+        return read_runs(chosen.runs, where=chosen.where, targets=chosen.targets)
+    except MixfitError as error:
+        sys.exit(f"error: {error}")
+
+
 def tick():
     print(".", end="", file=sys.stderr, flush=True)
 
 
-def report(rows, laws, seconds):
+def report(rows, laws, moments, seconds):
     """Print for each law and method the mean over targets of what matters."""
     for law in laws:
         print(f"\n{law}: medians over targets of the seconds until within 1% of the lowest")
         print(f"objective that any method found in {seconds:g} s, and means of how far above it")
-        print(f"{'':50s}{'seconds':>9s}" + "".join(f"{f'after {s} s':>12s}" for s in CHECKPOINTS))
+        print(f"{'':50s}{'seconds':>9s}" + "".join(f"{f'after {s} s':>12s}" for s in moments))
         medians = {}
         for method in METHODS:
             mine = [row for row in rows if row["law"] == law and row["method"] == method]
@@ -205,7 +219,7 @@ def report(rows, laws, seconds):
             shown = f"{medians[method]:.2f}" if np.isfinite(medians[method]) else f"> {seconds:g}"
             above = [
                 np.mean([100 * (row[f"after {s} s"] / row["lowest of all"] - 1) for row in mine])
-                for s in CHECKPOINTS
+                for s in moments
             ]
             print(f"{method:50s}{shown:>9s}" + "".join(f"{x:>+11.2f}%" for x in above))
         mixfit = medians.pop("mixfit")
