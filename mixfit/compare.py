@@ -456,10 +456,13 @@ class _Tally:
                 text = f"{law} predicts {_nonsense_text(self._nonsense(law))}"
                 notes.append(Note("nonsense", text))
             notes += self._outliers(law)
-            results = [result for _, result in self._done(law)]
-            for status in dict.fromkeys(r.status for r in results if r.status != _CONVERGED):
-                count = sum(result.status == status for result in results)
-                text = f"{law}: {count} of {_count(len(results), 'fit')}: {status}"
+            done = self._done(law)
+            for status in dict.fromkeys(r.status for _, r in done if r.status != _CONVERGED):
+                of_it = [task.fit.target for task, result in done if result.status == status]
+                text = (
+                    f"{law}: {len(of_it)} of {_count(len(done), 'fit')}"
+                    f" ({', '.join(dict.fromkeys(of_it))}): {status}"
+                )
                 notes.append(Note("not-converged", text))
         return notes
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.errors import Note
-from mixfit.numbers import short
+from mixfit.numbers import distinct, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
         notes.append(
             Note(
                 "two-model-sizes",
-                f"two model sizes ({short(sizes[0])} and {short(sizes[1])}) cannot pin E, A and"
+                f"two model sizes ({' and '.join(distinct(sizes))}) cannot pin E, A and"
                 " alpha together: extrapolation to other sizes is arbitrary",
             )
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.errors import Note, UsageError
-from mixfit.numbers import short
+from mixfit.numbers import distinct, short
 from mixfit.runs import group_mixtures
 
 if TYPE_CHECKING:
@@ -183,16 +183,17 @@ def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
     """
     sizes = np.unique(runs.N)
     if len(sizes) < 3:
-        listed = " and ".join(short(size) for size in sizes)
+        listed = " and ".join(distinct(sizes))
         raise UsageError(
             f"--leave-size-out needs three model sizes or more, and the rows have {listed}: two"
             " sizes cannot pin E, A and alpha together, and one says nothing about others. Use"
             " --folds, or --test with longer trainings."
         )
     splits = []
+    labels = dict(zip(sizes.tolist(), distinct(sizes.tolist()), strict=True))
     for size in sizes[-1:] if largest_only else sizes[2:]:
         train, test = runs.select(size > runs.N), runs.select(size == runs.N)
-        part = HeldOut(short(size), test, _count_known(train, test))
+        part = HeldOut(labels[float(size)], test, _count_known(train, test))
         splits.append(Split(1, train, (part,)))
     notes = _mixture_notes(splits)
     columns = tuple(split.tests[0].column for split in splits)

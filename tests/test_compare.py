@@ -183,7 +183,7 @@ def test_a_law_whose_fit_failed_is_never_chosen(monkeypatch):
     )
     assert found.choice.law == "chinchilla"
     assert found.choice.reason.endswith("; not additive: 4 of 4 fits failed")
-    assert "additive: 4 of 4 fits: not converged" in [note.text for note in found.notes]
+    assert "additive: 4 of 4 fits (web, math): not converged" in [note.text for note in found.notes]
 
 
 def test_regressions_are_compared_and_never_chosen():

@@ -102,6 +102,11 @@ def test_sizes_are_predicted_from_the_smaller_ones():
     assert split_sizes(table(), largest_only=True).columns == ("400M",)
 
 
+def test_sizes_close_together_have_labels_of_their_own():
+    plan = split_sizes(table(sizes=(1e9, 1.001e9, 1.002e9, 1.003e9)))
+    assert plan.columns == ("1.002B", "1.003B")
+
+
 @pytest.mark.parametrize(("sizes", "listed"), [((1e8,), "100M"), ((1e8, 2e8), "100M and 200M")])
 def test_fewer_than_three_sizes_are_refused(sizes, listed):
     with pytest.raises(UsageError) as caught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mixfit.evaluate import ALL_SIZES
-from mixfit.numbers import short
+from mixfit.numbers import distinct
 from mixfit.reports.text import fixed, print_labelled, print_line, print_notes, print_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def print_evaluation(evaluation: Evaluation, title: str, *, quiet: bool = False)
     print_line(title)
     print_line()
     one = len(sizes) == 1
-    headers = ["target", "rows", *(f"{short(size)}\nMRE %" for size in sizes)]
+    headers = ["target", "rows", *(f"{label}\nMRE %" for label in distinct(sizes))]
     headers += [] if one else ["all\nMRE %"]
     headers += ["bias\n%", "rank"]
 
