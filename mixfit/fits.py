@@ -232,7 +232,7 @@ class ShrinkPath:
         values: of the shrinkage, falling.
         errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
         mean: of what was held out, which weighs alike, for each value.
-        chosen: the largest value whose mean is within 0.3% of the lowest.
+        chosen: the better of the first and the last value, or one between that is clearly better.
         tests: what was done, in words.
     """
 

@@ -6,7 +6,9 @@ between, the objective gains
 
     shrink / 2 * sum over domains of (log of A_i over the geometric mean of all A_i)^2
 
-and the same for B_i. Infinite shrinkage gives the tied law, and 0 the free one.
+and the same for B_i. Infinite shrinkage gives the tied law, and 0 the free one. These two limits
+are laws in their own right: a value between them is chosen only where it predicts what was held
+out clearly better than both.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import numpy as np
 
 from mixfit.errors import UsageError
 from mixfit.fits import ShrinkPath
-from mixfit.metrics import mean_relative_error
 from mixfit.parallel import map_tasks
 from mixfit.splits import selection_splits
 from mixfit.targets import TargetSearch, TargetTask, target_task
@@ -25,14 +26,17 @@ from mixfit.targets import TargetSearch, TargetTask, target_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from mixfit.coefficients import Array
     from mixfit.fits import FitOptions
     from mixfit.runs import Runs
 
 GRID = (np.inf, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
 # A held-out error needs no better an optimum than these find; the fit itself has its own.
-_RESTARTS, _HOPS = 2, 0
-_ALIKE = 3e-3  # relative difference of held-out errors that means nothing
+_RESTARTS, _HOPS = 1, 0
+_ALIKE = 1e-3  # relative difference of held-out errors that a solver may make
+_CLEARLY = 2.0  # standard errors
 
 
 class _Part(NamedTuple):
@@ -45,6 +49,15 @@ class _Part(NamedTuple):
     loss: Array
 
 
+class _HeldOut(NamedTuple):
+    """Which rows a part predicts; `mixture` (rows,) numbers their mixtures within the split."""
+
+    case: int
+    column: str
+    split: int
+    mixture: NDArray[np.intp]
+
+
 def choose_shrink(
     cases: Sequence[tuple[Runs, str]],
     options: FitOptions,
@@ -55,7 +68,7 @@ def choose_shrink(
     """Choose one shrinkage for all targets of some rows, within these rows.
 
     Two held-out errors weigh alike: folds over mixtures, and the largest size left out where there
-    are three sizes or more, or else the longest trainings.
+    are three sizes or more, or else the longest trainings. See `_choose` for what they decide.
 
     Args:
         cases: rows and the name of a law, each apart from the others.
@@ -70,7 +83,7 @@ def choose_shrink(
     plans = [selection_splits(runs, seed=options.seed) for runs, _ in cases]
     tasks, owners = [], []
     for case, (plan, (runs, law)) in enumerate(zip(plans, cases, strict=True)):
-        for split in plan.splits:
+        for number, split in enumerate(plan.splits):
             for held in split.tests:
                 for target in runs.targets:
                     loss = held.runs.losses_of(target)
@@ -79,34 +92,64 @@ def choose_shrink(
                     if len(rows) and len(task.loss):
                         test = (held.runs.N[rows], held.runs.D[rows], held.runs.h[rows], loss[rows])
                         tasks.append(_Part(task, *test))
-                        owners.append((case, held.column))
+                        owners.append(_HeldOut(case, held.column, number, held.runs.mixture[rows]))
     results = map_tasks(_errors, tasks, jobs=jobs, done=done)
     found = []
     for case, plan in enumerate(plans):
-        errors = {
-            column: tuple(
-                np.mean(
-                    [
-                        r
-                        for r, owner in zip(results, owners, strict=True)
-                        if owner == (case, column)
-                    ],
-                    axis=0,
-                ).tolist()
-            )
-            for column in plan.columns
-            if (case, column) in owners
-        }
+        pairs = [
+            (owner, result)
+            for owner, result in zip(owners, results, strict=True)
+            if owner.case == case
+        ]
+        errors, by_mixture = {}, []
+        for column in plan.columns:
+            own = [(owner, result) for owner, result in pairs if owner.column == column]
+            if own:
+                errors[column] = np.mean([result.mean(axis=1) for _, result in own], axis=0)
+                by_mixture.append(_by_mixture(own))
         if not errors:
             raise UsageError(
                 "No target has losses both in the rows to fit and in those held out, as auto needs."
                 " Name a shrinkage."
             )
         mean = np.mean(list(errors.values()), axis=0)
-        # Of values that do alike the strongest, which stands first.
-        chosen = GRID[int(np.argmax(mean <= (1 + _ALIKE) * mean.min()))]
-        found.append(ShrinkPath(GRID, errors, tuple(mean.tolist()), chosen, plan.title))
+        paths = {column: tuple(path.tolist()) for column, path in errors.items()}
+        chosen = GRID[_choose(mean, by_mixture)]
+        found.append(ShrinkPath(GRID, paths, tuple(mean.tolist()), chosen, plan.title))
     return found
+
+
+def _choose(mean: Array, by_mixture: Sequence[Array]) -> int:
+    """Choose the better of the two limits, or a value between that is clearly better.
+
+    Clearly means: by more than two standard errors of the difference, mixtures being independent.
+
+    Args:
+        mean: held-out error for each value of the grid, (values,).
+        by_mixture: for each kind of rows held out, the errors of each mixture, (mixtures, values).
+
+    Returns:
+        The index of the value.
+    """
+    tied, free = 0, len(mean) - 1
+    limit = free if mean[free] < (1 - _ALIKE) * mean[tied] else tied
+    best = min(range(1, free), key=lambda index: mean[index])
+    if not (np.isfinite(mean[limit]) and np.isfinite(mean[best])):
+        return best if np.isfinite(mean[best]) else limit
+    gains = [errors[:, limit] - errors[:, best] for errors in by_mixture]
+    variances = [float(np.var(g, ddof=1)) / len(g) if len(g) > 1 else np.inf for g in gains]
+    error = np.sqrt(sum(variances)) / len(gains)
+    return best if mean[limit] - mean[best] > _CLEARLY * error else limit
+
+
+def _by_mixture(results: Sequence[tuple[_HeldOut, Array]]) -> Array:
+    """Give the mean error of each mixture over rows and targets, (mixtures, values)."""
+    found: dict[tuple[int, int], list[Array]] = {}
+    for owner, errors in results:
+        for mixture in np.unique(owner.mixture).tolist():
+            of_it = errors[:, owner.mixture == mixture].mean(axis=1)
+            found.setdefault((owner.split, mixture), []).append(of_it)
+    return np.array([np.mean(own, axis=0) for own in found.values()])
 
 
 def count_tasks(runs: Runs, seed: int = 0) -> int:
@@ -115,8 +158,8 @@ def count_tasks(runs: Runs, seed: int = 0) -> int:
     return sum(len(split.tests) for split in splits) * len(runs.targets)
 
 
-def _errors(part: _Part) -> list[float]:
-    """Give the error on the rows held out for each value of the grid, in percent."""
+def _errors(part: _Part) -> Array:
+    """Give the errors on the rows held out, in percent, (values, rows)."""
     (law,) = part.fit.laws
     search = TargetSearch(part.fit)
     formula = search.objective(law).formula
@@ -125,7 +168,7 @@ def _errors(part: _Part) -> list[float]:
         # Far from the rows fitted a law may overflow: such a value must not be chosen.
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = formula.predict(theta, part.N, part.D, part.h)
-            error = mean_relative_error(predicted, part.loss)
+            error = 100 * np.abs(predicted - part.loss) / part.loss
         sound = np.all(np.isfinite(predicted)) and np.all(predicted > 0)
-        errors.append(error if sound else np.inf)
-    return errors
+        errors.append(error if sound else np.full(len(error), np.inf))
+    return np.array(errors)

@@ -14,7 +14,7 @@ from mixfit.fitting import fit
 from mixfit.laws import Formula
 from mixfit.metrics import mean_relative_error
 from mixfit.runs import Runs
-from mixfit.shrinkage import GRID, choose_shrink, count_tasks
+from mixfit.shrinkage import GRID, _choose, choose_shrink, count_tasks
 from mixfit.splits import split_folds
 from mixfit.targets import TargetSearch, target_task
 
@@ -153,8 +153,9 @@ def test_the_choice_is_the_lowest_mean_of_two_held_out_errors():
     assert path.values == GRID
     assert list(path.errors) == ["new mixtures", "400M"]
     np.testing.assert_allclose(path.mean, np.mean(list(path.errors.values()), axis=0))
-    alike = [v for v, mean in zip(GRID, path.mean, strict=True) if mean <= 1.003 * min(path.mean)]
-    assert path.chosen == max(alike)
+    best = GRID[int(np.argmin(path.mean))]
+    limits = (path.mean[0], path.mean[-1])
+    assert path.chosen in (best, np.inf if limits[0] <= limits[1] else 0.0)
     assert path.note().text.startswith(f"auto chose {path.chosen:g}; held-out MRE % for inf 0.1")
     calls = []
     (again,) = choose_shrink(
@@ -162,6 +163,39 @@ def test_the_choice_is_the_lowest_mean_of_two_held_out_errors():
     )
     assert again == path
     assert len(calls) == count_tasks(runs)
+
+
+class TestChoose:
+    """One kind of rows held out, with eight mixtures; three values: tied, between, free."""
+
+    def choice(self, *errors):
+        by_mixture = np.broadcast_to(np.column_stack(np.broadcast_arrays(*errors)), (8, 3))
+        return _choose(by_mixture.mean(axis=0), [by_mixture])
+
+    def test_the_better_limit(self):
+        assert self.choice(1.0, 2.0, 3.0) == 0
+        assert self.choice(3.0, 2.0, 1.0) == 2
+
+    def test_the_tied_law_where_the_limits_do_alike(self):
+        assert self.choice(1.0, 1.0, 0.9995) == 0
+
+    def test_a_value_between_that_is_always_better(self):
+        assert self.choice(1.0, 0.9, 1.1) == 1
+
+    def test_a_value_between_that_is_better_by_luck(self):
+        # Better by 0.1 on the mean, but by anything from -0.4 to 0.6.
+        spread = np.repeat([0.5, -0.5], 4)
+        assert self.choice(1.0, 0.9 + spread, 1.1) == 0
+        # The standard error is sqrt(2/7) of the deviation.
+        assert self.choice(1.0, 0.9 + 0.2 * spread, 1.1) == 1
+
+    def test_limits_without_sense(self):
+        assert self.choice(np.inf, 2.0, np.inf) == 1
+        assert self.choice(np.inf, 2.0, 3.0) == 1
+        assert self.choice(1.0, np.inf, np.inf) == 0
+
+    def test_one_mixture_tells_nothing_of_a_value_between(self):
+        assert _choose(np.array([1.0, 0.5, 1.1]), [np.array([[1.0, 0.5, 1.1]])]) == 0
 
 
 def test_the_choice_is_kept_in_the_fit_file(tmp_path):
