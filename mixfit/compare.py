@@ -26,7 +26,7 @@ from mixfit.fits import FitOptions
 from mixfit.fitting import fit_target, refusals
 from mixfit.parallel import map_tasks
 from mixfit.regressors import REGRESSORS, Sample, import_lightgbm
-from mixfit.shrinkage import choose_shrink
+from mixfit.shrinkage import can_choose_shrink, choose_shrink
 from mixfit.targets import TargetTask, target_task
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def _choose_shrinkages(
     for name in laws:
         if name in REGRESSORS or parse_law(name)[1] != AUTO_SHRINK:
             continue
-        for number, split in enumerate(splits.splits):
-            applicable = [target for target in targets if (name, target) not in refused]
+        applicable = [target for target in targets if (name, target) not in refused]
+        for number, split in enumerate(splits.splits if applicable else ()):
             cases.append((split.train.only(applicable), parse_law(name)[0].name))
             keys.append((number, name))
     paths = choose_shrink(cases, options, jobs=jobs)
@@ -160,8 +160,12 @@ def _refusals(
     for name in laws:
         if name in REGRESSORS:
             continue
-        law = parse_law(name)[0]
+        law, shrink = parse_law(name)
         for split in splits.splits:
+            if shrink == AUTO_SHRINK and not can_choose_shrink(split.train):
+                reason = "nothing is left to hold out within the rows fitted, as auto must"
+                found |= {(name, target): reason for target in targets}
+                break
             for runs in (split.train, *(part.runs for part in split.tests)):
                 for target, reason in refusals(law, runs).items():
                     if target in targets:

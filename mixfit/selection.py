@@ -93,16 +93,14 @@ def fit_auto(
 
 
 def _candidate(comparison: Comparison, standing: Standing) -> Candidate:
-    parts = {
-        column: comparison.summaries[standing.law, AVERAGE, column].test
-        for column in comparison.columns
-    }
+    keys = [(standing.law, AVERAGE, column) for column in comparison.columns]
+    found = [key for key in keys if key in comparison.summaries]  # none where not applicable
     return Candidate(
         law=standing.law,
         parameters=standing.parameters or 0,
         mre=_finite(standing.test),
         error=_finite(standing.error),
-        parts={column: _finite(error) for column, error in parts.items()},
+        parts={key[2]: _finite(comparison.summaries[key].test) for key in found},
         excluded=standing.excluded,
     )
 

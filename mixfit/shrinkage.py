@@ -152,6 +152,15 @@ def _by_mixture(results: Sequence[tuple[_HeldOut, Array]]) -> Array:
     return np.array([np.mean(own, axis=0) for own in found.values()])
 
 
+def can_choose_shrink(runs: Runs) -> bool:
+    """Tell whether rows have enough mixtures, sizes or lengths to hold any out."""
+    try:
+        selection_splits(runs)
+    except UsageError:
+        return False
+    return True
+
+
 def count_tasks(runs: Runs, seed: int = 0) -> int:
     """Count the calls of `done` that `choose_shrink` makes for one case, at the most."""
     splits = selection_splits(runs, seed=seed).splits

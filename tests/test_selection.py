@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from mixfit import compare
 from mixfit.catalogue import CATALOGUE
 from mixfit.cli import app
-from mixfit.errors import UsageError
+from mixfit.compare import compare_laws
+from mixfit.errors import Note, UsageError
 from mixfit.fit_file import load_fit, save_fit
 from mixfit.fits import SELECTION_RULE, FitOptions
 from mixfit.laws import Formula
@@ -70,6 +71,27 @@ def test_what_cannot_be_held_out_is_left_out():
     assert str(caught.value) == (
         "There is nothing to hold out, as auto must: the rows have one mixture, fewer than three"
         " model sizes and too few training lengths. Name a law, or a shrinkage."
+    )
+
+
+def test_a_law_whose_shrinkage_cannot_be_chosen_is_left_out(monkeypatch, tmp_path):
+    only(monkeypatch, "chinchilla", "coupled-linear:auto")
+    runs = table(mixtures=2, sizes=(1e8,))  # a fold leaves one mixture to fit
+    found = fit_auto(runs, options=QUICK, jobs=1)
+    assert found.law == "chinchilla"
+    (_, excluded) = found.selection.candidates
+    assert (excluded.excluded, excluded.mre, excluded.parts) == ("not applicable to web", None, {})
+    save_fit(found, tmp_path / "fit.yaml")
+    assert load_fit(tmp_path / "fit.yaml").selection == found.selection
+    compared = compare_laws(selection_splits(runs), ["chinchilla", "coupled-linear:auto"])
+    assert (
+        Note(
+            "not-applicable",
+            "coupled-linear:auto is not applicable: nothing is left to hold out within the rows"
+            " fitted, as auto must",
+            "web",
+        )
+        in compared.notes
     )
 
 
