@@ -21,7 +21,7 @@ from make_sample_runs import NOISE, draw_mixtures, draw_params
 from mixfit.catalogue import CATALOGUE
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.metrics import mean_relative_error
 from mixfit.parallel import map_tasks
 from mixfit.runs import Runs

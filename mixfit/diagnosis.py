@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.coefficients import Array
-    from mixfit.laws import Formula, Law
+    from mixfit.formula import Formula
+    from mixfit.laws import Law
     from mixfit.objective import Objective
     from mixfit.solvers import Solution
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.errors import Note, UsageError, nearest
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.solvers import SOLVERS
 
 if TYPE_CHECKING:

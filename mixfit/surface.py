@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from mixfit.coefficients import Array, Coefficient
     from mixfit.fits import Fit, TargetFit
-    from mixfit.laws import Formula, Term
+    from mixfit.formula import Formula
+    from mixfit.laws import Term
 
 # An infinite one-sided derivative at a weight of 0 comes out as exp(300): finite, squares of it
 # too, and larger than any that matters.
@@ -231,7 +232,7 @@ class Landscape:
         self.stacks = [self._stack(group) for group in rows.values()]
 
     def _formula(self, target: TargetFit) -> tuple[Formula, Array]:
-        from mixfit.laws import Formula
+        from mixfit.formula import Formula
 
         # A law without per-domain parameters does not tell k.
         formula = Formula(target.law, self.k)

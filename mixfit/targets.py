@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.blocks import make_blocks, sampled
 from mixfit.catalogue import parse_law, with_shrinkage
 from mixfit.coefficients import NotContainedError
-from mixfit.laws import Formula
-from mixfit.objective import Objective, make_blocks, sampled
+from mixfit.formula import Formula
+from mixfit.objective import Objective
 from mixfit.solvers import SOLVERS, descend
 
 if TYPE_CHECKING:

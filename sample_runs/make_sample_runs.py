@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from mixfit.catalogue import CATALOGUE
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,7 +9,7 @@ import numpy as np
 from mixfit.catalogue import find_law
 from mixfit.columns import Columns
 from mixfit.fits import Fit, FitData, FitOptions, Range, TargetFit
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from mixfit.errors import UsageError
 from mixfit.evaluate import evaluate
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.runs import Runs
 from mixfit.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
 

@@ -7,12 +7,13 @@ import pytest
 from test_fitting import DOMAINS, MODEL_SIZES, QUICK, TOKENS, draw_mixtures, make_table
 from test_laws import D_UNIT, N_UNIT, K, draw_theta
 
+from mixfit.blocks import make_blocks
 from mixfit.catalogue import CATALOGUE
 from mixfit.diagnosis import diagnose, table_notes
 from mixfit.errors import Note
 from mixfit.fitting import fit
-from mixfit.laws import Formula
-from mixfit.objective import Objective, make_blocks
+from mixfit.formula import Formula
+from mixfit.objective import Objective
 from mixfit.runs import Runs
 from mixfit.solvers import Point, Solution
 

@@ -13,7 +13,7 @@ from mixfit.catalogue import CATALOGUE
 from mixfit.errors import UsageError
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.runs import Runs, read_runs
 
 DOMAINS = ("web", "code", "books")

@@ -8,7 +8,7 @@ import pytest
 from mixfit.catalogue import CATALOGUE, find_law
 from mixfit.coefficients import LOG_ZERO, NotContainedError
 from mixfit.errors import UsageError
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 
 K = 3
 N_UNIT, D_UNIT = 1.7e8, 5.1e9

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from test_laws import D_UNIT, N_UNIT, K, draw_theta
 
-from mixfit import objective as module
+from mixfit import blocks as module
+from mixfit.blocks import make_blocks
 from mixfit.catalogue import CATALOGUE
-from mixfit.laws import Formula
-from mixfit.objective import Objective, huber, make_blocks
+from mixfit.formula import Formula
+from mixfit.objective import Objective, huber
 
 DELTA = 1e-3
 

@@ -10,7 +10,7 @@ from mixfit.errors import InputError, UsageError
 from mixfit.fit_file import load_fit, save_fit
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.rivals import RIVALS
 from mixfit.runs import Runs
 

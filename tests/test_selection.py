@@ -14,7 +14,7 @@ from mixfit.compare import compare_laws
 from mixfit.errors import Note, UsageError
 from mixfit.fit_file import load_fit, save_fit
 from mixfit.fits import SELECTION_RULE, FitOptions
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.runs import Runs
 from mixfit.selection import CANDIDATES, fit_auto
 from mixfit.splits import selection_splits

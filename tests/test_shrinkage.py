@@ -11,7 +11,7 @@ from mixfit.compare import compare_laws
 from mixfit.errors import UsageError
 from mixfit.fits import FitOptions
 from mixfit.fitting import fit
-from mixfit.laws import Formula
+from mixfit.formula import Formula
 from mixfit.metrics import mean_relative_error
 from mixfit.runs import Runs
 from mixfit.shrinkage import GRID, _choose, choose_shrink, count_tasks

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mixfit.blocks import make_blocks, sampled
 from mixfit.fits import FitOptions
-from mixfit.objective import make_blocks, sampled
 from mixfit.runs import Runs
 from mixfit.targets import TargetSearch, target_task
 
