@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.errors import InputError, Note
+from mixfit.numbers import counted
 from mixfit.tables import list_names
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _normalised(values: Values) -> tuple[NDArray[np.float64], list[Note]]:
     _check_sums(values, sums, off)
     changed = int(np.count_nonzero(off > 1e-6))
     text = (
-        f"the weights of {_count_rows(changed)} did not sum to 1 and are normalised; the largest "
+        f"the weights of {counted(changed, 'row')} did not sum to 1 and are normalised; the largest "
         f"deviation is {off.max():.2g}"
     )
     return h / sums[:, None], [Note("normalised", text)] if changed else []
@@ -150,7 +151,7 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
             notes.append(Note("empty-target", text, target))
     rows = known.any(axis=1)
     if not rows.all():
-        lost = _count_rows(int(np.count_nonzero(~rows)))
+        lost = counted(int(np.count_nonzero(~rows)), "row")
         verb = "has" if lost == "1 row" else "have"
         notes.append(Note("no-loss", f"{lost} {verb} no loss at all and are left out"))
     if not notes:
@@ -181,8 +182,4 @@ def _others(values: Values, bad: NDArray[np.bool_]) -> str:
         return ""
     named = ", ".join(values.row_name(int(row)) for row in rows[:_NAMED])
     more = ", ..." if len(rows) > _NAMED else ""
-    return f" (so in {_count_rows(len(rows))} more: {named}{more})"
-
-
-def _count_rows(count: int) -> str:
-    return f"{count:,} row" + ("" if count == 1 else "s")
+    return f" (so in {counted(len(rows), 'row')} more: {named}{more})"

@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.coefficients import (
-        Array,
-        Coefficient,
-        Group,
-    )
+    from mixfit.coefficients import Array, Coefficient, Group
 
 
 @dataclass(frozen=True)

@@ -34,3 +34,12 @@ def distinct(numbers: Iterable[float]) -> list[str]:
         if len(set(labels)) == len(numbers):
             return labels
     return [repr(number) for number in numbers]
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> counted(1, "row"), counted(1614, "row")
+    ('1 row', '1,614 rows')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

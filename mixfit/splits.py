@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.errors import Note, UsageError
-from mixfit.numbers import distinct, short
+from mixfit.numbers import counted, distinct, short
 from mixfit.runs import group_mixtures
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
         raise UsageError(f"--folds is {folds}; it must be 2 or more.")
     if count < folds:
         raise UsageError(
-            f"--folds is {folds}, and the rows have {_count(count, 'mixture')}: a fold needs one"
+            f"--folds is {folds}, and the rows have {counted(count, 'mixture')}: a fold needs one"
             " at least."
         )
     order = np.random.default_rng(seed).permutation(count)
@@ -154,7 +154,7 @@ def split_learning_curve(
     for q in wanted:
         if not 1 <= q < count:
             raise UsageError(
-                f"--mixtures has {q}, and the rows have {_count(count, 'mixture')}: give numbers"
+                f"--mixtures has {q}, and the rows have {counted(count, 'mixture')}: give numbers"
                 f" from 1 to {count - 1}."
             )
     if repeats < 1:
@@ -166,7 +166,7 @@ def split_learning_curve(
         for number, order in enumerate(orders, start=1)
     )
     title = (
-        f"fitted on q of {count} mixtures, tested on the others, {_count(repeats, 'random draw')}"
+        f"fitted on q of {count} mixtures, tested on the others, {counted(repeats, 'random draw')}"
     )
     return Splits(splits, title, (f"q={wanted[-1]}",))
 
@@ -288,7 +288,7 @@ def _mixture_notes(splits: Sequence[Split]) -> tuple[Note, ...]:
             if part.known_mixtures:
                 text = (
                     f"{part.column}: {part.known_mixtures} of"
-                    f" {_count(len(part.runs.mixtures), 'test mixture')} also stand in training:"
+                    f" {counted(len(part.runs.mixtures), 'test mixture')} also stand in training:"
                     " it tests scale, not new mixtures"
                 )
                 notes.append(Note("known-mixtures", text))
@@ -321,14 +321,10 @@ def _refuse_shared(train: Runs, test: Runs, column: str) -> None:
     if shared:
         verb = "is" if shared == 1 else "are"
         raise UsageError(
-            f"{_count(shared, 'checkpoint')} of --test '{column}' {verb} fitted too. Let --train"
+            f"{counted(shared, 'checkpoint')} of --test '{column}' {verb} fitted too. Let --train"
             " and --test exclude each other."
         )
 
 
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from mixfit.cells import one_line
 from mixfit.errors import InputError, UsageError, nearest
+from mixfit.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +116,7 @@ class CsvTable:
             for line, _, cells in _records(self.data):
                 if len(cells) != width:
                     return (
-                        f"line {line} has {_count(len(cells), 'cell')} and the header has {width}. "
+                        f"line {line} has {counted(len(cells), 'cell')} and the header has {width}. "
                         "Mend the line, or quote the cells that hold a comma."
                     )
         except csv.Error:
@@ -339,7 +340,3 @@ def _broken_parquet(name: str, error: Exception) -> str:
 
 def _flat(error: Exception) -> str:
     return one_line(str(error)).rstrip(".") + "."
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
