@@ -108,8 +108,8 @@ def _normalised(values: Values) -> tuple[NDArray[np.float64], list[Note]]:
     _check_sums(values, sums, off)
     changed = int(np.count_nonzero(off > 1e-6))
     text = (
-        f"the weights of {counted(changed, 'row')} did not sum to 1 and are normalised; the largest "
-        f"deviation is {off.max():.2g}"
+        f"the weights of {counted(changed, 'row')} did not sum to 1 and are normalised; the "
+        f"largest deviation is {off.max():.2g}"
     )
     return h / sums[:, None], [Note("normalised", text)] if changed else []
 

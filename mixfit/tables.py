@@ -116,8 +116,8 @@ class CsvTable:
             for line, _, cells in _records(self.data):
                 if len(cells) != width:
                     return (
-                        f"line {line} has {counted(len(cells), 'cell')} and the header has {width}. "
-                        "Mend the line, or quote the cells that hold a comma."
+                        f"line {line} has {counted(len(cells), 'cell')} and the header has"
+                        f" {width}. Mend the line, or quote the cells that hold a comma."
                     )
         except csv.Error:
             pass
