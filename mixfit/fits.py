@@ -231,7 +231,8 @@ class ShrinkPath:
     Attributes:
         values: of the shrinkage, falling.
         errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
-        mean: of what was held out, which weighs alike, for each value.
+        mean: geometric mean of the errors of the mixtures held out, for each value, in percent; the
+            kinds of rows held out weigh alike.
         chosen: the better of the first and the last value, or one between that is clearly better.
         tests: what was done, in words.
     """

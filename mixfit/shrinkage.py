@@ -37,6 +37,7 @@ GRID = (np.inf, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
 _RESTARTS, _HOPS = 1, 0
 _ALIKE = 1e-3  # relative difference of held-out errors that a solver may make
 _CLEARLY = 2.0  # standard errors
+_SMALLEST = 1e-4  # percent; smaller errors are the solver's
 
 
 class _Part(NamedTuple):
@@ -112,34 +113,35 @@ def choose_shrink(
                 "No target has losses both in the rows to fit and in those held out, as auto needs."
                 " Name a shrinkage."
             )
-        mean = np.mean(list(errors.values()), axis=0)
+        mean, index = _choose(by_mixture)
         paths = {column: tuple(path.tolist()) for column, path in errors.items()}
-        chosen = GRID[_choose(mean, by_mixture)]
-        found.append(ShrinkPath(GRID, paths, tuple(mean.tolist()), chosen, plan.title))
+        found.append(ShrinkPath(GRID, paths, tuple(mean.tolist()), GRID[index], plan.title))
     return found
 
 
-def _choose(mean: Array, by_mixture: Sequence[Array]) -> int:
+def _choose(by_mixture: Sequence[Array]) -> tuple[Array, int]:
     """Choose the better of the two limits, or a value between that is clearly better.
 
     Clearly means: by more than two standard errors of the difference, mixtures being independent.
+    Errors are compared as logs: one mixture far from all others must not decide alone.
 
     Args:
-        mean: held-out error for each value of the grid, (values,).
         by_mixture: for each kind of rows held out, the errors of each mixture, (mixtures, values).
 
     Returns:
-        The index of the value.
+        The geometric mean of the errors for each value, (values,), and the index of the value.
     """
+    logs = [np.log(np.maximum(errors, _SMALLEST)) for errors in by_mixture]
+    mean = np.mean([own.mean(axis=0) for own in logs], axis=0)
     tied, free = 0, len(mean) - 1
-    limit = free if mean[free] < (1 - _ALIKE) * mean[tied] else tied
+    limit = free if mean[free] < mean[tied] - _ALIKE else tied
     best = min(range(1, free), key=lambda index: mean[index])
     if not (np.isfinite(mean[limit]) and np.isfinite(mean[best])):
-        return best if np.isfinite(mean[best]) else limit
-    gains = [errors[:, limit] - errors[:, best] for errors in by_mixture]
+        return np.exp(mean), best if np.isfinite(mean[best]) else limit
+    gains = [own[:, limit] - own[:, best] for own in logs]
     variances = [float(np.var(g, ddof=1)) / len(g) if len(g) > 1 else np.inf for g in gains]
     error = np.sqrt(sum(variances)) / len(gains)
-    return best if mean[limit] - mean[best] > _CLEARLY * error else limit
+    return np.exp(mean), best if mean[limit] - mean[best] > _CLEARLY * error else limit
 
 
 def _by_mixture(results: Sequence[tuple[_HeldOut, Array]]) -> Array:

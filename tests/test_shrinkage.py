@@ -147,12 +147,13 @@ def test_automatic_shrinkage_takes_the_side_of_the_truth():
     assert error_on_new_runs(auto, 0.6) < 0.2 * error_on_new_runs(tied, 0.6)
 
 
-def test_the_choice_is_the_lowest_mean_of_two_held_out_errors():
+def test_two_held_out_errors_make_the_choice():
     runs = make_runs(0.3)
     (path,) = choose_shrink([(runs, "coupled-linear")], FASTEST)
     assert path.values == GRID
     assert list(path.errors) == ["new mixtures", "400M"]
-    np.testing.assert_allclose(path.mean, np.mean(list(path.errors.values()), axis=0))
+    # A geometric mean is below the arithmetic one.
+    assert np.all(np.array(path.mean) < np.mean(list(path.errors.values()), axis=0))
     best = GRID[int(np.argmin(path.mean))]
     limits = (path.mean[0], path.mean[-1])
     assert path.chosen in (best, np.inf if limits[0] <= limits[1] else 0.0)
@@ -169,8 +170,7 @@ class TestChoose:
     """One kind of rows held out, with eight mixtures; three values: tied, between, free."""
 
     def choice(self, *errors):
-        by_mixture = np.broadcast_to(np.column_stack(np.broadcast_arrays(*errors)), (8, 3))
-        return _choose(by_mixture.mean(axis=0), [by_mixture])
+        return _choose([np.broadcast_to(np.column_stack(np.broadcast_arrays(*errors)), (8, 3))])[1]
 
     def test_the_better_limit(self):
         assert self.choice(1.0, 2.0, 3.0) == 0
@@ -183,11 +183,14 @@ class TestChoose:
         assert self.choice(1.0, 0.9, 1.1) == 1
 
     def test_a_value_between_that_is_better_by_luck(self):
-        # Better by 0.1 on the mean, but by anything from -0.4 to 0.6.
-        spread = np.repeat([0.5, -0.5], 4)
-        assert self.choice(1.0, 0.9 + spread, 1.1) == 0
-        # The standard error is sqrt(2/7) of the deviation.
-        assert self.choice(1.0, 0.9 + 0.2 * spread, 1.1) == 1
+        # Lower by 10%, but by anything from -60 to 100%: the standard error is 31%.
+        spread = np.repeat([0.8, -0.8], 4)
+        assert self.choice(1.0, 0.9 * np.exp(spread), 1.1) == 0
+        assert self.choice(1.0, 0.9 * np.exp(0.1 * spread), 1.1) == 1
+
+    def test_one_mixture_far_off_does_not_decide(self):
+        far_off = np.array([30.0, *np.ones(7)])
+        assert self.choice(2.0, 5.0, far_off) == 2
 
     def test_limits_without_sense(self):
         assert self.choice(np.inf, 2.0, np.inf) == 1
@@ -195,7 +198,12 @@ class TestChoose:
         assert self.choice(1.0, np.inf, np.inf) == 0
 
     def test_one_mixture_tells_nothing_of_a_value_between(self):
-        assert _choose(np.array([1.0, 0.5, 1.1]), [np.array([[1.0, 0.5, 1.1]])]) == 0
+        assert _choose([np.array([[1.0, 0.5, 1.1]])])[1] == 0
+
+    def test_the_mean_of_the_kinds_of_rows_held_out(self):
+        kinds = [np.array([[1.0, 2.0, 4.0], [4.0, 2.0, 4.0]]), np.array([[8.0, 2.0, 1.0]])]
+        mean, _ = _choose(kinds)
+        np.testing.assert_allclose(mean, [4.0, 2.0, 2.0])
 
 
 def test_the_choice_is_kept_in_the_fit_file(tmp_path):
