@@ -78,8 +78,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("-o", "--out", type=Path, default=Path("calls.png"))
     chosen = parser.parse_args()
-    chosen.targets = chosen.target and [chosen.target]
-    runs = read(chosen)
+    runs = read(chosen.runs, chosen.where, chosen.target and [chosen.target])
     target = runs.targets[0]
     rows = target_task(runs, target, (chosen.law,), FitOptions())
     tasks = [

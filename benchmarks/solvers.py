@@ -156,7 +156,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("-o", "--out", type=Path)
     chosen = parser.parse_args()
-    runs = read(chosen)
+    runs = read(chosen.runs, chosen.where, chosen.targets)
     laws = chosen.law or ["additive", "joint", "coupled"]
     keys = [(law, t, method) for law in laws for t in runs.targets for method in METHODS]
     tasks = [
@@ -193,10 +193,10 @@ def main():
             writer.writerows(rows)
 
 
-def read(chosen):
-    """Read the runs that the command line names."""
+def read(paths, where, targets):
+    """Read runs; what is wrong with them ends the program in one line."""
     try:
-        return read_runs(chosen.runs, where=chosen.where, targets=chosen.targets)
+        return read_runs(paths, where=where, targets=targets)
     except MixfitError as error:
         sys.exit(f"error: {error}")
 

@@ -87,9 +87,12 @@ class Formula:
             return 0.0, 0.0
         return float(np.log(self.n_unit)), float(np.log(self.d_unit))
 
-    def _logs(self, term: Term, N: Array, D: Array) -> tuple[Array, Array]:
+    def _exponents(self, term: Term, N: Array, D: Array) -> list[tuple[Coefficient, Array]]:
+        """Give the exponents that a term has, each with the log of what it is an exponent of."""
         shift_N, shift_D = self.shift(term)
-        return np.log(N / self.n_unit) + shift_N, np.log(D / self.d_unit) + shift_D
+        logs = np.log(N / self.n_unit) + shift_N, np.log(D / self.d_unit) + shift_D
+        pairs = zip((term.n, term.d), logs, strict=True)
+        return [(exponent, log) for exponent, log in pairs if exponent is not None]
 
     def term_values(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Evaluate each term, (terms, rows); their sum over terms is the predicted loss.
@@ -104,9 +107,8 @@ class Formula:
         values = np.empty((len(self.law.terms), len(h)))
         for index, term in enumerate(self.law.terms):
             values[index] = self._part(term.coefficient, theta, h, log_h)
-            for exponent, log_scale in zip((term.n, term.d), self._logs(term, N, D), strict=True):
-                if exponent is not None:
-                    values[index] *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
+            for exponent, log_scale in self._exponents(term, N, D):
+                values[index] *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
         return values
 
     def _part(self, part: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
@@ -120,11 +122,7 @@ class Formula:
     def weight_gradient(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Give the derivatives of the loss along the simplex, (rows, k).
 
-        Args:
-            theta: internal parameters, (size,).
-            N: parameters, (rows,).
-            D: tokens, (rows,).
-            h: weights, (rows, k).
+        Arguments as in `term_values`.
         """
         log_h = log_weights(h)
         values = self.term_values(theta, N, D, h)
@@ -132,11 +130,10 @@ class Formula:
         for term, value in zip(self.law.terms, values, strict=True):
             # Not the value over the coefficient, which may be 0.
             power = np.ones(len(h))
-            for exponent, log_scale in zip((term.n, term.d), self._logs(term, N, D), strict=True):
-                if exponent is not None:
-                    slope = exponent.weight_gradient(theta[self.places(exponent)], h, log_h)
-                    gradient -= (value * log_scale)[:, None] * slope
-                    power *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
+            for exponent, log_scale in self._exponents(term, N, D):
+                slope = exponent.weight_gradient(theta[self.places(exponent)], h, log_h)
+                gradient -= (value * log_scale)[:, None] * slope
+                power *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
             part = term.coefficient
             slope = part.weight_gradient(theta[self.places(part)], h, log_h)
             gradient += power[:, None] * slope

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from mixfit.coefficients import Array
 
 
+def relative_errors(predicted: Array, observed: Array) -> Array:
+    """Give |prediction - observation| / observation in percent, (rows,); arguments as below."""
+    return 100 * np.abs(predicted - observed) / observed
+
+
 def mean_relative_error(predicted: Array, observed: Array) -> float:
     """Give the mean of |prediction - observation| / observation in percent (section 2.3).
 
@@ -17,7 +22,7 @@ def mean_relative_error(predicted: Array, observed: Array) -> float:
         predicted: losses, (rows,).
         observed: losses, (rows,), positive.
     """
-    return float(100 * np.mean(np.abs(predicted - observed) / observed))
+    return float(np.mean(relative_errors(predicted, observed)))
 
 
 def mean_relative_bias(predicted: Array, observed: Array) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 
 from mixfit.errors import UsageError
 from mixfit.fits import ShrinkPath
+from mixfit.metrics import relative_errors
 from mixfit.parallel import map_tasks
 from mixfit.splits import selection_splits
 from mixfit.targets import TargetSearch, TargetTask, target_task
@@ -179,7 +180,7 @@ def _errors(part: _Part) -> Array:
         # Far from the rows fitted a law may overflow: such a value must not be chosen.
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = formula.predict(theta, part.N, part.D, part.h)
-            error = 100 * np.abs(predicted - part.loss) / part.loss
+            error = relative_errors(predicted, part.loss)
         sound = np.all(np.isfinite(predicted)) and np.all(predicted > 0)
         errors.append(error if sound else np.full(len(error), np.inf))
     return np.array(errors)
