@@ -17,11 +17,11 @@ import numpy as np
 from scipy.optimize import Bounds, basinhopping, minimize
 from solvers import LBFGS, Recorder, read, tick
 
-from mixfit import solvers
-from mixfit.catalogue import CATALOGUE
-from mixfit.fits import FitOptions
-from mixfit.parallel import map_tasks
-from mixfit.targets import TargetSearch, draw_start, target_task
+from mixfit.base.parallel import map_tasks
+from mixfit.fitting import solvers
+from mixfit.fitting.result import FitOptions
+from mixfit.fitting.search import TargetSearch, draw_start, target_task
+from mixfit.laws.catalogue import CATALOGUE
 
 METHODS = ("mixfit", "basin hopping over L-BFGS", "L-BFGS from random starts")
 

@@ -18,13 +18,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "sample_runs"))
 from make_sample_runs import NOISE, draw_mixtures, draw_params
 
-from mixfit.catalogue import CATALOGUE
-from mixfit.fits import FitOptions
-from mixfit.fitting import fit
-from mixfit.formula import Formula
-from mixfit.metrics import mean_relative_error
-from mixfit.parallel import map_tasks
-from mixfit.runs import Runs
+from mixfit.base.metrics import mean_relative_error
+from mixfit.base.parallel import map_tasks
+from mixfit.fitting.fit import fit
+from mixfit.fitting.result import FitOptions
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.formula import Formula
+from mixfit.runs.runs import Runs
 
 K = 5
 SIZES = np.array([5e7, 1e8, 2e8, 4e8])

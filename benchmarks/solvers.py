@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import Bounds, basinhopping, minimize
 
-from mixfit.catalogue import CATALOGUE
-from mixfit.errors import MixfitError
-from mixfit.fits import FitOptions
-from mixfit.parallel import map_tasks
-from mixfit.runs import read_runs
-from mixfit.solvers import search
-from mixfit.targets import TargetSearch, draw_start, target_task
+from mixfit.base.errors import MixfitError
+from mixfit.base.parallel import map_tasks
+from mixfit.fitting.result import FitOptions
+from mixfit.fitting.search import TargetSearch, draw_start, target_task
+from mixfit.fitting.solvers import search
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.runs.runs import read_runs
 
 CHECKPOINTS = (1, 5, 20, 60)
 LBFGS = {"maxiter": 3000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}

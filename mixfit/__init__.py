@@ -18,44 +18,44 @@ from typing import TYPE_CHECKING
 from mixfit._version import __version__
 
 if TYPE_CHECKING:
-    from mixfit.compare import compare_laws
-    from mixfit.comparisons import Comparison
-    from mixfit.constraints import Constraints
-    from mixfit.errors import InputError, MixfitError, Note, UsageError
-    from mixfit.evaluate import Evaluation, evaluate
-    from mixfit.fit_file import load_fit, save_fit
-    from mixfit.fits import Fit, FitOptions, TargetFit
-    from mixfit.fitting import fit
-    from mixfit.mixture import Planner, optimize
-    from mixfit.runs import Runs, read_runs
-    from mixfit.selection import fit_auto
-    from mixfit.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
+    from mixfit.base.errors import InputError, MixfitError, Note, UsageError
+    from mixfit.evaluation.choose import fit_auto
+    from mixfit.evaluation.compare import compare_laws
+    from mixfit.evaluation.comparison import Comparison
+    from mixfit.evaluation.evaluate import Evaluation, evaluate
+    from mixfit.fitting.file import load_fit, save_fit
+    from mixfit.fitting.fit import fit
+    from mixfit.fitting.result import Fit, FitOptions, TargetFit
+    from mixfit.mixture.constraints import Constraints
+    from mixfit.mixture.planner import Planner, optimize
+    from mixfit.runs.runs import Runs, read_runs
+    from mixfit.runs.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
 
 _HOME = {
-    "Comparison": "comparisons",
-    "Constraints": "constraints",
-    "Evaluation": "evaluate",
-    "Fit": "fits",
-    "FitOptions": "fits",
-    "InputError": "errors",
-    "MixfitError": "errors",
-    "Note": "errors",
-    "Planner": "mixture",
-    "Runs": "runs",
-    "TargetFit": "fits",
-    "UsageError": "errors",
-    "compare_laws": "compare",
-    "evaluate": "evaluate",
-    "fit": "fitting",
-    "fit_auto": "selection",
-    "load_fit": "fit_file",
-    "optimize": "mixture",
-    "read_runs": "runs",
-    "save_fit": "fit_file",
-    "split_by_rows": "splits",
-    "split_folds": "splits",
-    "split_learning_curve": "splits",
-    "split_sizes": "splits",
+    "Comparison": "evaluation.comparison",
+    "Constraints": "mixture.constraints",
+    "Evaluation": "evaluation.evaluate",
+    "Fit": "fitting.result",
+    "FitOptions": "fitting.result",
+    "InputError": "base.errors",
+    "MixfitError": "base.errors",
+    "Note": "base.errors",
+    "Planner": "mixture.planner",
+    "Runs": "runs.runs",
+    "TargetFit": "fitting.result",
+    "UsageError": "base.errors",
+    "compare_laws": "evaluation.compare",
+    "evaluate": "evaluation.evaluate",
+    "fit": "fitting.fit",
+    "fit_auto": "evaluation.choose",
+    "load_fit": "fitting.file",
+    "optimize": "mixture.planner",
+    "read_runs": "runs.runs",
+    "save_fit": "fitting.file",
+    "split_by_rows": "runs.splits",
+    "split_folds": "runs.splits",
+    "split_learning_curve": "runs.splits",
+    "split_sizes": "runs.splits",
 }
 
 __all__ = [

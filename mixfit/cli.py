@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from mixfit._version import __version__
+from mixfit.base.errors import MixfitError
+from mixfit.base.parallel import use_one_thread
 from mixfit.commands.compare import compare
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
-from mixfit.errors import MixfitError
-from mixfit.parallel import use_one_thread
 
 if TYPE_CHECKING:
     from types import FrameType

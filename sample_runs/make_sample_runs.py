@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from mixfit.catalogue import CATALOGUE
-from mixfit.formula import Formula
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.formula import Formula
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.catalogue import find_law
-from mixfit.columns import Columns
-from mixfit.fits import Fit, FitData, FitOptions, Range, TargetFit
-from mixfit.formula import Formula
+from mixfit.fitting.result import Fit, FitData, FitOptions, Range, TargetFit
+from mixfit.laws.catalogue import find_law
+from mixfit.laws.formula import Formula
+from mixfit.runs.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,10 +12,10 @@ import yaml
 from test_fitting import QUICK
 from test_laws import PLAIN
 
-from mixfit.catalogue import CATALOGUE
-from mixfit.fitting import fit
-from mixfit.objective import huber
-from mixfit.runs import read_runs
+from mixfit.fitting.fit import fit
+from mixfit.fitting.objective import huber
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.runs.runs import read_runs
 
 TABLES = ("additive.csv", "joint.parquet", "coupled.csv")
 

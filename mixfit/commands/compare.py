@@ -11,8 +11,8 @@ from mixfit.commands import options as given
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.runs import Runs
-    from mixfit.splits import Splits
+    from mixfit.runs.runs import Runs
+    from mixfit.runs.splits import Splits
 
 _DEFAULT_FOLDS = 5
 
@@ -90,20 +90,16 @@ def compare(
 
     Example: mixfit compare runs.csv --law additive --law coupled --folds 5
     """
-    from mixfit.compare import check_names, compare_laws, count_tasks
-    from mixfit.comparison_file import comparison_to_plain
-    from mixfit.errors import UsageError
-    from mixfit.fits import FitOptions
-    from mixfit.reports.compare import (
-        FORMATS,
-        format_comparison,
-        print_comparison,
-        recommendation,
-    )
+    from mixfit.base.errors import UsageError
+    from mixfit.base.files import check_out, write_text
+    from mixfit.base.plain import to_yaml
+    from mixfit.evaluation.compare import check_names, compare_laws, count_tasks
+    from mixfit.evaluation.comparison_file import comparison_to_plain
+    from mixfit.fitting.result import FitOptions
+    from mixfit.reports.compare import FORMATS, format_comparison, print_comparison, recommendation
     from mixfit.reports.fit import describe_runs
     from mixfit.reports.progress import progress
     from mixfit.reports.text import print_labelled, print_notes
-    from mixfit.storage import check_out, to_yaml, write_text
 
     laws = law or ["additive", "joint", "coupled"]
     check_names(laws)
@@ -150,7 +146,7 @@ def _check_one_split(
     *,
     leave_size_out: bool,
 ) -> None:
-    from mixfit.errors import UsageError
+    from mixfit.base.errors import UsageError
 
     if bool(train) != bool(test):
         given_one, missing = ("--train", "--test") if train else ("--test", "--train")
@@ -175,7 +171,7 @@ def _split(
     *,
     leave_size_out: bool,
 ) -> Splits:
-    from mixfit.splits import split_folds, split_learning_curve, split_sizes
+    from mixfit.runs.splits import split_folds, split_learning_curve, split_sizes
 
     if mixtures is not None:
         return split_learning_curve(table, _whole_numbers(mixtures), repeats=repeats, seed=seed)
@@ -187,8 +183,8 @@ def _split(
 def _split_by_conditions(table: Runs, tests: Sequence[Runs]) -> Splits:
     import numpy as np
 
-    from mixfit.numbers import short
-    from mixfit.splits import split_by_rows
+    from mixfit.base.numbers import short
+    from mixfit.runs.splits import split_by_rows
 
     names = [short(runs.N[0]) if np.ptp(runs.N) == 0 else "" for runs in tests]
     if "" in names or len(set(names)) < len(names):
@@ -197,7 +193,7 @@ def _split_by_conditions(table: Runs, tests: Sequence[Runs]) -> Splits:
 
 
 def _whole_numbers(text: str) -> list[int]:
-    from mixfit.errors import UsageError
+    from mixfit.base.errors import UsageError
 
     try:
         return [int(part) for part in text.split(",")]

@@ -41,13 +41,15 @@ def evaluate(
 
     Example: mixfit eval fit.yaml runs.csv --where 'model_size>=1.2e9' --max-mre 0.5
     """
-    from mixfit.evaluate import evaluate as evaluate_fit
-    from mixfit.fit_file import load_fit
-    from mixfit.predictions import check_predictions_path, save_predictions
+    from mixfit.base.files import check_out, write_text
+    from mixfit.base.plain import to_yaml
+    from mixfit.evaluation.evaluate import evaluate as evaluate_fit
+    from mixfit.evaluation.evaluation_file import evaluation_to_plain
+    from mixfit.evaluation.predictions import check_predictions_path, save_predictions
+    from mixfit.fitting.file import load_fit
     from mixfit.reports.evaluate import print_evaluation, print_gate
     from mixfit.reports.fit import describe_runs
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import check_out, evaluation_to_plain, to_yaml, write_text
 
     for path in (out, predictions):
         check_out(path, [fit, *runs])

@@ -9,8 +9,8 @@ import typer
 from mixfit.commands import options as given
 
 if TYPE_CHECKING:
-    from mixfit.fits import Fit, FitOptions
-    from mixfit.runs import Runs
+    from mixfit.fitting.result import Fit, FitOptions
+    from mixfit.runs.runs import Runs
 
 _AUTO, _NONE = "auto", "none"
 
@@ -50,13 +50,13 @@ def fit(
 
     Example: mixfit fit runs.csv --law coupled --where 'model_size>=3e8' -o fit.yaml
     """
-    from mixfit.catalogue import parse_law, with_shrinkage
-    from mixfit.errors import UsageError
-    from mixfit.fit_file import save_fit
-    from mixfit.fits import FitOptions
+    from mixfit.base.errors import UsageError
+    from mixfit.base.files import check_out
+    from mixfit.fitting.file import save_fit
+    from mixfit.fitting.result import FitOptions
+    from mixfit.laws.catalogue import parse_law, with_shrinkage
     from mixfit.reports.fit import print_fit
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import check_out
 
     wanted = law if shrink == _NONE else with_shrinkage(law, shrink)
     if law != _AUTO:
@@ -88,10 +88,10 @@ def _fit(
     *,
     quiet: bool,
 ) -> Fit:
-    from mixfit.catalogue import AUTO_SHRINK, parse_law
-    from mixfit.fitting import fit as fit_runs
+    from mixfit.evaluation.shrinkage import count_tasks
+    from mixfit.fitting.fit import fit as fit_runs
+    from mixfit.laws.catalogue import AUTO_SHRINK, parse_law
     from mixfit.reports.progress import progress
-    from mixfit.shrinkage import count_tasks
 
     steps = len(table.targets)
     if parse_law(law)[1] == AUTO_SHRINK:
@@ -101,10 +101,10 @@ def _fit(
 
 
 def _fit_auto(table: Runs, options: FitOptions, spread: int | str | None, *, quiet: bool) -> Fit:
-    from mixfit.compare import count_tasks
+    from mixfit.evaluation.choose import fit_auto
+    from mixfit.evaluation.compare import count_tasks
     from mixfit.reports.progress import progress
-    from mixfit.selection import fit_auto
-    from mixfit.splits import selection_splits
+    from mixfit.runs.splits import selection_splits
 
     total = count_tasks(selection_splits(table, seed=options.seed))
     with progress("choosing a law", total, quiet=quiet) as done:

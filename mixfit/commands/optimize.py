@@ -9,8 +9,8 @@ import typer
 from mixfit.commands import options as given  # noqa: TC001 (typer reads it at run time)
 
 if TYPE_CHECKING:
-    from mixfit.mixture import Planner
-    from mixfit.optima import Mixture, PureTarget
+    from mixfit.mixture.planner import Planner
+    from mixfit.mixture.result import Mixture, PureTarget
 
 _BUDGET, _ASKED, _COMPARED = "Budget", "Constraints", "Comparison"
 
@@ -153,13 +153,14 @@ def optimize(
 
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
-    from mixfit import mixture_options as read
-    from mixfit.fit_file import load_fit
-    from mixfit.mixture import Planner
-    from mixfit.mixture_files import mixtures_to_plain, read_prefixes, render
+    from mixfit.base.files import check_out, write_text
+    from mixfit.base.plain import to_yaml
+    from mixfit.commands import mixtures as read
+    from mixfit.fitting.file import load_fit
+    from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
+    from mixfit.mixture.planner import Planner
     from mixfit.reports import optimize as report
     from mixfit.reports.text import print_labelled
-    from mixfit.storage import check_out, to_yaml, write_text
 
     read.check_output(form, out, prefixes, each_target=each_target)
     mixture_texts = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
@@ -222,7 +223,7 @@ def _for_flops(
     model_size_range: str | None,
     tokens_range: str | None,
 ) -> Mixture:
-    from mixfit import mixture_options as read
+    from mixfit.commands import mixtures as read
 
     read.refuse_sizes_with_flops(sizes, lengths)
     return planner.for_flops(

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.runs import Runs
+    from mixfit.runs.runs import Runs
 
 RunsArgument = Annotated[
     list[str],
@@ -122,7 +122,7 @@ def read(
     domains: Sequence[str] | None = None,
 ) -> Runs:
     """Read runs with what the common options say."""
-    from mixfit.runs import read_runs
+    from mixfit.runs.runs import read_runs
 
     return read_runs(
         list(sources),

@@ -8,19 +8,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mixfit.comparisons import AVERAGE
-from mixfit.reports.text import (
-    fixed,
-    number,
-    print_line,
-    print_notes,
-    print_table,
-)
+from mixfit.base.numbers import fixed, number
+from mixfit.evaluation.comparison import AVERAGE
+from mixfit.reports.text import print_line, print_notes, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.comparisons import Comparison, Summary
+    from mixfit.evaluation.comparison import Comparison, Summary
 
 FORMATS = ("text", "markdown", "latex", "csv")
 _TOO_LONG = 100.0  # percent, from which an error is written with three digits only

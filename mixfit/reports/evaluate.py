@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mixfit.evaluate import ALL_SIZES
-from mixfit.numbers import distinct
-from mixfit.reports.text import fixed, print_labelled, print_line, print_notes, print_table
+from mixfit.base.numbers import distinct, fixed
+from mixfit.evaluation.evaluate import ALL_SIZES
+from mixfit.reports.text import print_labelled, print_line, print_notes, print_table
 
 if TYPE_CHECKING:
-    from mixfit.evaluate import Evaluation, Score
+    from mixfit.evaluation.evaluate import Evaluation, Score
 
 
 def print_evaluation(evaluation: Evaluation, title: str, *, quiet: bool = False) -> None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.numbers import short
-from mixfit.reports.text import fixed, number, print_line, print_notes, print_table
+from mixfit.base.numbers import fixed, number, short
+from mixfit.reports.text import print_line, print_notes, print_table
 
 if TYPE_CHECKING:
-    from mixfit.fits import Fit
-    from mixfit.laws import Law
-    from mixfit.runs import Runs
+    from mixfit.fitting.result import Fit
+    from mixfit.laws.law import Law
+    from mixfit.runs.runs import Runs
 
 # A and B have no meaning apart from the units of N and D.
 _NOT_WORTH_READING = {"A", "B"}

@@ -9,7 +9,7 @@ from mixfit.reports.text import print_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.laws import Law
+    from mixfit.laws.law import Law
 
 
 def print_laws(laws: Sequence[Law]) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mixfit.mixture_files import percentages
-from mixfit.numbers import short
-from mixfit.optima import CERTIFIED
-from mixfit.reports.text import fixed, print_labelled, print_line, print_notes, print_table
+from mixfit.base.numbers import fixed, short
+from mixfit.mixture.files import percentages
+from mixfit.mixture.result import CERTIFIED
+from mixfit.reports.text import print_labelled, print_line, print_notes, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.errors import Note
-    from mixfit.optima import Mixture, PureTarget, Study
+    from mixfit.base.errors import Note
+    from mixfit.mixture.result import Mixture, PureTarget, Study
 
 _ALIKE = 2  # notes that differ only in numbers
 

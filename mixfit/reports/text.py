@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mixfit.errors import Note
+    from mixfit.base.errors import Note
 
 _UNLIMITED = 10_000
 
@@ -24,28 +23,6 @@ def console(stream: TextIO | None = None) -> Console:
     stream = stream or sys.stdout
     width = None if stream.isatty() else _UNLIMITED
     return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False)
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Write a number with so many significant digits; an empty string for NaN.
-
-    >>> number(0.45678), number(12345.6), number(1.5e-7), number(0.0)
-    ('0.457', '1.23e+04', '1.5e-07', '0')
-    """
-    if math.isnan(value):
-        return ""
-    return f"{value:.{digits}g}"
-
-
-def fixed(value: float, decimals: int = 2, *, sign: bool = False) -> str:
-    """Write a number with so many decimals; an empty string for NaN.
-
-    >>> fixed(0.4567), fixed(0.1, sign=True), fixed(-0.001, sign=True)
-    ('0.46', '+0.10', '-0.00')
-    """
-    if math.isnan(value):
-        return ""
-    return f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
 
 
 def print_line(text: str = "", *, style: str = "", stream: TextIO | None = None) -> None:

@@ -1,0 +1,1 @@
+"""What every room uses: arrays, errors, numbers, files, parallel work."""

@@ -1,0 +1,44 @@
+"""How far predictions are from observations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mixfit.base.arrays import Array
+
+
+def relative_errors(predicted: Array, observed: Array) -> Array:
+    """Give |prediction - observation| / observation in percent, (rows,); arguments as below."""
+    return 100 * np.abs(predicted - observed) / observed
+
+
+def mean_relative_error(predicted: Array, observed: Array) -> float:
+    """Give the mean of |prediction - observation| / observation in percent (section 2.3).
+
+    Args:
+        predicted: losses, (rows,).
+        observed: losses, (rows,), positive.
+    """
+    return float(np.mean(relative_errors(predicted, observed)))
+
+
+def mean_relative_bias(predicted: Array, observed: Array) -> float:
+    """Give the mean of (prediction - observation) / observation in percent; arguments as above."""
+    return float(100 * np.mean((predicted - observed) / observed))
+
+
+def rank_correlation(predicted: Array, observed: Array) -> float:
+    """Give Spearman's correlation, NaN where fewer than two values differ; arguments as above."""
+    first, second = _ranks(predicted), _ranks(observed)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranks(values: Array) -> Array:
+    """Rank values from 1, ties sharing their mean rank."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]

@@ -1,0 +1,170 @@
+"""Spreading work over processes and machines: the one place that knows how."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from mixfit.base.errors import WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def use_one_thread() -> None:
+    """Ask the linear algebra libraries for one thread in a process, before they are loaded.
+
+    The matrices here are small, and processes share the work: more threads would only be in each
+    other's way, and could change the last digits of results.
+    """
+    for name in _THREADS:
+        os.environ[name] = "1"
+
+
+def available_processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def map_tasks(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    *,
+    jobs: int | str | None = 1,
+    done: Callable[[], None] = lambda: None,
+) -> list[R]:
+    """Apply a function to each task, spread over processes.
+
+    An interrupt or an error in a task ends every local process at once, and cancels what a cluster
+    has not begun.
+
+    Args:
+        function: importable by name, without side effects.
+        tasks: what it is applied to; each is sent to a process by pickling.
+        jobs: how many processes of one thread on this machine, at the most: 1 works in this
+            process, None means one for each processor. Or the address of a Dask scheduler, such
+            as ``tcp://host:8786``, on whose workers mixfit is installed; a task whose worker is
+            lost is given to another.
+        done: called after each task.
+
+    Returns:
+        The results, in the order of the tasks.
+
+    Raises:
+        WorkerError: if processes end on their own, or a cluster cannot be used.
+    """
+    if isinstance(jobs, str):
+        with _on_cluster(jobs) as pool:
+            return _collect(pool, function, tasks, done)
+    jobs = min(jobs or available_processors(), len(tasks))
+    if jobs <= 1:
+        results = []
+        for task in tasks:
+            results.append(function(task))
+            done()
+        return results
+    with _in_processes(jobs, function.__module__) as pool:
+        return _collect(pool, function, tasks, done)
+
+
+def _collect(
+    pool: Executor, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[], None]
+) -> list[R]:
+    from concurrent.futures import as_completed
+
+    futures = [pool.submit(function, task) for task in tasks]
+    for future in as_completed(futures):
+        future.result()
+        done()
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def _in_processes(jobs: int, module: str) -> Iterator[Executor]:
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    previous = {name: os.environ.get(name) for name in _THREADS}
+    use_one_thread()
+    context = get_context("forkserver" if os.name == "posix" else "spawn")
+    if os.name == "posix":
+        context.set_forkserver_preload([module])
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare_process)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise WorkerError(
+            "A process that was fitting ended on its own, as happens when memory runs out."
+            " Try fewer at a time with --jobs 1."
+        ) from None
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in previous.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _on_cluster(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise WorkerError(
+            "--cluster needs Dask, which is not installed: pip install 'mixfit[cluster]'."
+        ) from None
+    try:
+        client = Client(address, timeout="5s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkerError(
+            f"There is no Dask scheduler at {address} ({error or 'no answer'}). Give the address"
+            " that 'dask scheduler' prints, such as tcp://host:8786."
+        ) from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise WorkerError(
+                f"The Dask scheduler at {address} has no workers. Start some: dask worker {address}"
+            )
+        pool = client.get_executor(retries=2, pure=False)
+        try:
+            yield pool
+        except KilledWorker as error:
+            raise WorkerError(f"Workers of the cluster ended again and again: {error}") from None
+        except ModuleNotFoundError as error:
+            raise WorkerError(
+                f"A worker of the cluster lacks {error.name}: install it there."
+            ) from None
+        finally:
+            pool.shutdown(wait=False)
+
+
+def _prepare_process() -> None:
+    """Leave interrupts to the parent, and end with it, even if it is killed."""
+    import threading
+    from multiprocessing import parent_process
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None, "this runs in a process of the pool"
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()

@@ -1,0 +1,1 @@
+"""How well laws predict, and which to take."""

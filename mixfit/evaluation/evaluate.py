@@ -1,0 +1,146 @@
+"""How well a fit predicts runs: mean relative error and its companions, by target and size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.base.errors import InputError, Note
+from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
+from mixfit.base.numbers import short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixfit.base.arrays import Array
+    from mixfit.fitting.result import Fit
+    from mixfit.runs.runs import Runs
+
+ALL_SIZES = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How predictions compare with observations.
+
+    Attributes:
+        rows: how many.
+        mre: mean relative error, in percent.
+        bias: mean of (prediction - observation) / observation, in percent.
+        rank: Spearman's correlation, NaN where it is not defined.
+    """
+
+    rows: int
+    mre: float
+    bias: float
+    rank: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A fit's predictions of some runs.
+
+    Attributes:
+        model_sizes: in the runs, ascending.
+        scores: (target, model size) to score, and (target, `ALL_SIZES`) for all its rows; a pair
+            without rows is not there.
+        average: model size, or `ALL_SIZES`, to the mean of the targets' scores.
+        predicted: target to predicted losses, (rows,).
+        notes: what a careful reader should know.
+    """
+
+    model_sizes: tuple[float, ...]
+    scores: dict[tuple[str, float | None], Score]
+    average: dict[float | None, Score]
+    predicted: dict[str, Array]
+    notes: tuple[Note, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that were predicted."""
+        return tuple(self.predicted)
+
+    def targets_over(self, limit: float) -> tuple[str, ...]:
+        """The targets whose mean relative error over all sizes is above a limit in percent."""
+        return tuple(t for t in self.targets if not self.scores[t, ALL_SIZES].mre <= limit)
+
+
+def evaluate(fit: Fit, runs: Runs) -> Evaluation:
+    """Predict runs with a fit, and compare.
+
+    Args:
+        fit: the fit.
+        runs: with the domains of the fit in the same order (`read_runs(..., domains=fit.domains)`).
+
+    Raises:
+        InputError: if the domains differ, or no target of the fit is in the runs.
+    """
+    if runs.domains != fit.domains:
+        raise InputError(
+            f"The runs have the domains {', '.join(runs.domains)} and the fit has"
+            f" {', '.join(fit.domains)}; they must be the same in the same order."
+        )
+    targets = [target for target in fit.targets if target in runs.targets]
+    if not targets:
+        raise InputError(
+            f"The runs have no loss for any target of the fit: they have {', '.join(runs.targets)},"
+            f" and the fit has {', '.join(fit.targets)}."
+        )
+    sizes = tuple(float(size) for size in np.unique(runs.N))
+    scores: dict[tuple[str, float | None], Score] = {}
+    predicted = {}
+    for target in targets:
+        predicted[target] = fit.targets[target].predict(runs.N, runs.D, runs.h)
+        observed = runs.losses_of(target)
+        for size in (*sizes, ALL_SIZES):
+            chosen = ~np.isnan(observed) & ((size == runs.N) if size is not ALL_SIZES else True)
+            if chosen.any():
+                scores[target, size] = score_of(predicted[target][chosen], observed[chosen])
+    average = {
+        size: mean_of([scores[t, size] for t in targets if (t, size) in scores])
+        for size in (*sizes, ALL_SIZES)
+    }
+    return Evaluation(sizes, scores, average, predicted, _notes(fit, runs, targets))
+
+
+def score_of(predicted: Array, observed: Array) -> Score:
+    """Compare predicted with observed losses, each (rows,)."""
+    return Score(
+        rows=len(observed),
+        mre=mean_relative_error(predicted, observed),
+        bias=mean_relative_bias(predicted, observed),
+        rank=rank_correlation(predicted, observed),
+    )
+
+
+def mean_of(scores: Sequence[Score]) -> Score:
+    """Average scores; rows are added up, and what has no rank has no say in the rank."""
+    ranks = [score.rank for score in scores if not np.isnan(score.rank)]
+    return Score(
+        rows=sum(score.rows for score in scores),
+        mre=float(np.mean([score.mre for score in scores])),
+        bias=float(np.mean([score.bias for score in scores])),
+        rank=float(np.mean(ranks)) if ranks else float("nan"),
+    )
+
+
+def _notes(fit: Fit, runs: Runs, targets: list[str]) -> tuple[Note, ...]:
+    notes = list(runs.notes)
+    missing = [target for target in fit.targets if target not in targets]
+    if missing:
+        text = f"the runs have no loss for {', '.join(missing)} of the fit"
+        notes.append(Note("missing-targets", text))
+    law = fit.targets[targets[0]].law
+    for name, uses, fitted, values in (
+        ("N", law.uses_model_size, fit.data.model_size, runs.N),
+        ("D", law.uses_tokens, fit.data.tokens, runs.D),
+    ):
+        if not uses and fitted.min == fitted.max and np.any(values != fitted.min):
+            text = (
+                f"the fit has no term in {name}, since all its rows have {short(fitted.min)};"
+                " these runs have others"
+            )
+            notes.append(Note(f"fixed-{name}", text))
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""A law and runs to a fit."""

@@ -1,0 +1,123 @@
+"""What a careful reader should know of a fit: which parameters the runs pin, and which not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.base.errors import Note
+from mixfit.base.numbers import distinct, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixfit.base.arrays import Array
+    from mixfit.fitting.objective import Objective
+    from mixfit.fitting.solvers import Solution
+    from mixfit.laws.formula import Formula
+    from mixfit.laws.law import Law
+
+# A parameter is not pinned if moving it by 1 raises the objective by less than this share.
+_FLAT = 1e-3
+
+
+def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
+    """Say what a table with few model sizes or token counts cannot tell, for all targets.
+
+    Args:
+        N: model sizes, (rows,).
+        D: token counts, (rows,).
+        law: as asked for.
+    """
+    notes = []
+    sizes = np.unique(N)
+    if law.uses_model_size and len(sizes) == 1:
+        notes.append(
+            Note(
+                "one-model-size",
+                f"all rows have {short(sizes[0])} parameters: what depends on N is dropped, and the"
+                " fit says nothing about other sizes",
+            )
+        )
+    if not law.uses_model_size and len(sizes) > 1:
+        notes.append(_no_term("N", f"{short(sizes[0])} to {short(sizes[-1])} parameters"))
+    if not law.uses_tokens and np.ptp(D) > 0:
+        notes.append(_no_term("D", f"{short(D.min())} to {short(D.max())} tokens"))
+    if law.uses_model_size and len(sizes) == 2:
+        notes.append(
+            Note(
+                "two-model-sizes",
+                f"two model sizes ({' and '.join(distinct(sizes))}) cannot pin E, A and"
+                " alpha together: extrapolation to other sizes is arbitrary",
+            )
+        )
+    if law.uses_tokens and np.ptp(D) == 0:
+        notes.append(
+            Note(
+                "one-token-count",
+                f"all rows have {short(D[0])} tokens: what depends on D is dropped, and the fit"
+                " says nothing about other lengths",
+            )
+        )
+    return tuple(notes)
+
+
+def _no_term(name: str, span: str) -> Note:
+    text = f"the law has no term in {name}: it takes rows of {span} as if they were alike"
+    return Note(f"no-{name}", text)
+
+
+def diagnose(
+    objective: Objective, solution: Solution, domains: Sequence[str]
+) -> tuple[str, tuple[Note, ...]]:
+    """Look at the lowest point that was found.
+
+    Returns:
+        The status, ``converged`` or what happened instead, and notes.
+    """
+    formula, theta = objective.formula, solution.point.theta
+    names = _labels(formula, domains)
+    lower, upper = formula.bounds
+    notes = []
+    at_bound = (theta <= lower) | (theta >= upper)
+    for place in np.flatnonzero(at_bound):
+        if names[place] == "E" and theta[place] == 0.0:
+            text = "E is at its lower bound 0"
+            text += ", so alpha and A are not pinned by these sizes" if "alpha" in names else ""
+            notes.append(Note("at-bound", text))
+    # The model at the optimum says how much moving one parameter by 1 (a factor e for those that
+    # are positive) costs when all others follow as well as they can.
+    model = objective.quadratic(theta)
+    loose = at_bound & np.array([name != "E" for name in names])
+    free = np.flatnonzero(~at_bound)
+    matrix = model.matrix[np.ix_(free, free)]
+    ridge = 1e-12 * matrix.trace() * np.eye(len(free))
+    cost = 0.5 / np.diag(np.linalg.inv(matrix + ridge))
+    loose[free] |= cost < _FLAT * model.value
+    if loose.any():
+        listed = ", ".join(names[i] for i in np.flatnonzero(loose))
+        text = f"not pinned by the runs, or running away: {listed}"
+        notes.append(Note("not-pinned", text))
+    in_h = sum(g.size(formula.k) for g in formula.law.mixture_groups)
+    mixtures = len(objective.blocks.h)
+    if mixtures < in_h:
+        notes.append(
+            Note(
+                "few-mixtures",
+                f"{mixtures} mixtures for {in_h} parameters in h: the fit can follow noise, and"
+                " predictions for other mixtures may be far off",
+            )
+        )
+    if not solution.point.converged:
+        notes.append(Note("not-converged", "the last descent ended at its limit of steps"))
+    return "converged" if solution.point.converged else "not converged", tuple(notes)
+
+
+def _labels(formula: Formula, domains: Sequence[str]) -> list[str]:
+    """Name every entry of theta, as ``alpha`` or ``C[web]``."""
+    found = []
+    for group in formula.law.groups:
+        per_domain = [f"{group.name}[{domain}]" for domain in domains]
+        found += per_domain if group.per_domain else [group.name]
+    return found

@@ -1,0 +1,1 @@
+"""What a law is: formulas for the loss L(N, D, h), as values."""

@@ -1,0 +1,1 @@
+"""The best mixture for a budget, under constraints."""

@@ -1,0 +1,270 @@
+"""What a user may ask of a mixture, to bounds and linear constraints.
+
+Every constraint keeps the words in which the user gave it, so that those that clash, or that cost
+something, can be named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.base.errors import UsageError, nearest
+from mixfit.base.numbers import short
+from mixfit.simplex.polytope import FEASIBLE, Polytope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from mixfit.base.arrays import Array
+
+_ACTIVE = 1e-7
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What a mixture must obey.
+
+    Attributes:
+        min: domain or group to the smallest weight.
+        max: domain or group to the largest weight.
+        fix: domain or group to its weight.
+        groups: name to the domains whose weights are summed.
+        available: domain to the unique tokens that there are of it; a domain that is not named has
+            no limit.
+        max_epochs: passes over the available tokens, at the most: h_i <= max_epochs U_i / D.
+        prior: domain to weight; the mixture is pulled towards it.
+        kl: the strength of the pull, lambda in objective + lambda KL(h || prior). As the target
+            weights are normalised to sum to 1, it means the same whatever they are.
+        no_worse_than: target to the largest loss that it may have.
+        no_worse_than_mixture: domain to weight: no target's loss may be over that of this mixture.
+    """
+
+    min: Mapping[str, float] = field(default_factory=dict)
+    max: Mapping[str, float] = field(default_factory=dict)
+    fix: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    max_epochs: float = 4.0
+    prior: Mapping[str, float] | None = None
+    kl: float = 0.0
+    no_worse_than: Mapping[str, float] = field(default_factory=dict)
+    no_worse_than_mixture: Mapping[str, float] | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a constraint or a pull at all."""
+        limits = (self.min, self.max, self.fix, self.available, self.no_worse_than)
+        return any(limits) or self.no_worse_than_mixture is not None or self.pulls
+
+    @property
+    def pulls(self) -> bool:
+        """Whether the mixture is pulled towards a prior."""
+        return self.prior is not None and self.kl > 0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One linear constraint, ``low <= sum of some weights <= high``.
+
+    Attributes:
+        label: in the user's words.
+        domains: indices of the weights summed.
+        low: the smallest sum.
+        high: the largest.
+    """
+
+    label: str
+    domains: tuple[int, ...]
+    low: float = 0.0
+    high: float = 1.0
+
+    def active(self, h: Array) -> bool:
+        """Tell whether a mixture (k,) leans on it."""
+        total = float(h[list(self.domains)].sum())
+        leans_low = self.low > 0 and total < self.low + _ACTIVE
+        return leans_low or (self.high < 1 and total > self.high - _ACTIVE)
+
+
+def linear_items(
+    constraints: Constraints, domains: Sequence[str], tokens: float | None
+) -> tuple[Item, ...]:
+    """Turn what the user asked for into linear constraints, in a fixed order.
+
+    Args:
+        constraints: what was asked for.
+        domains: names of the k domains.
+        tokens: D, or None where no budget is given.
+
+    Raises:
+        UsageError: a name is unknown, a number is no fraction, or the available data cannot be
+            turned into limits without D.
+    """
+    groups = _groups(constraints, domains)
+    items: list[Item] = []
+    for option, mapping in (
+        ("fix", constraints.fix),
+        ("min", constraints.min),
+        ("max", constraints.max),
+    ):
+        for name, share in mapping.items():
+            label = f"--{option} {name}={share:g}"
+            if name not in groups:
+                raise _unknown(f"{label}: there is no domain or group '{name}'.", name, groups)
+            if not 0 <= share <= 1:
+                raise UsageError(f"{label}: a weight is a fraction from 0 to 1, such as 0.25.")
+            low = share if option in ("fix", "min") else 0.0
+            high = share if option in ("fix", "max") else 1.0
+            items.append(Item(label, groups[name], low, high))
+    items += _caps(constraints, domains, tokens)
+    if constraints.pulls:
+        assert constraints.prior is not None
+        prior = mixture_of(constraints.prior, domains, "--prior")
+        items += [
+            Item(f"--prior gives {domain} no weight", (index,), 0.0, 0.0)
+            for index, domain in enumerate(domains)
+            if prior[index] == 0
+        ]
+    return tuple(items)
+
+
+def check_pull(constraints: Constraints) -> None:
+    """Refuse a pull that lacks its prior, its strength or its sense.
+
+    Raises:
+        UsageError: it does.
+    """
+    if not (constraints.kl >= 0 and np.isfinite(constraints.kl)):
+        raise UsageError(f"--kl {constraints.kl:g}: the strength is a number of 0 or more.")
+    if constraints.kl > 0 and constraints.prior is None:
+        raise UsageError("--kl needs --prior: a file, 'uniform' or 'observed'.")
+
+
+def polytope_of(items: Iterable[Item], k: int) -> Polytope:
+    """Gather linear constraints: those on one weight become bounds, the others rows."""
+    lower, upper = np.zeros(k), np.ones(k)
+    sums: dict[tuple[int, ...], tuple[float, float]] = {}
+    for item in items:
+        if len(item.domains) == 1:
+            index = item.domains[0]
+            lower[index] = max(lower[index], item.low)
+            upper[index] = min(upper[index], item.high)
+        else:
+            low, high = sums.get(item.domains, (0.0, 1.0))
+            sums[item.domains] = max(low, item.low), min(high, item.high)
+    rows = np.zeros((len(sums), k))
+    for row, indices in zip(rows, sums, strict=True):
+        row[list(indices)] = 1.0
+    limits = np.array(list(sums.values())).reshape(-1, 2)
+    return Polytope(lower, upper, rows, limits[:, 0].copy(), limits[:, 1].copy())
+
+
+def feasible_polytope(items: Sequence[Item], k: int) -> Polytope:
+    """Gather linear constraints, and refuse those that no mixture obeys.
+
+    Raises:
+        UsageError: no mixture obeys them; the message names a smallest set that clashes.
+    """
+    polytope = polytope_of(items, k)
+    if not _possible(polytope):
+        clash = smallest_clash(items, lambda some: _possible(polytope_of(some, k)))
+        listed = ", ".join(item.label for item in clash)
+        what = "These cannot hold together" if len(clash) > 1 else "This cannot hold"
+        raise UsageError(f"{what}, as weights sum to 1: {listed}. Loosen one of them.")
+    return polytope
+
+
+def _possible(polytope: Polytope) -> bool:
+    crossed = polytope.lower > polytope.upper + FEASIBLE
+    crossed_sums = polytope.low > polytope.high + FEASIBLE
+    return not crossed.any() and not crossed_sums.any() and polytope.feasible
+
+
+def smallest_clash(
+    items: Sequence[Item], possible: Callable[[Sequence[Item]], bool]
+) -> tuple[Item, ...]:
+    """Reduce constraints that cannot hold together to some of which none can be left out.
+
+    Each is left out in turn, and stays out if the others still clash.
+    """
+    kept = list(items)
+    for item in items:
+        rest = [other for other in kept if other is not item]
+        if not possible(rest):
+            kept = rest
+    return tuple(kept)
+
+
+def mixture_of(weights: Mapping[str, float], domains: Sequence[str], what: str) -> Array:
+    """Turn domain to weight into a mixture (k,); domains that are not named have weight 0.
+
+    Args:
+        weights: of 0 or more; they are divided by their sum.
+        domains: names of the k domains.
+        what: what to call it in messages.
+
+    Raises:
+        UsageError: a name is unknown, a weight is negative, or all are 0.
+    """
+    found = np.zeros(len(domains))
+    places = {domain: index for index, domain in enumerate(domains)}
+    for name, weight in weights.items():
+        if name not in places:
+            raise _unknown(f"{what}: the fit has no domain '{name}'.", name, places)
+        if not (weight >= 0 and np.isfinite(weight)):
+            raise UsageError(f"{what}: {name}={weight:g} is not a weight; weights are 0 or more.")
+        found[places[name]] = weight
+    if not found.sum() > 0:
+        raise UsageError(f"{what}: all weights are 0. Give at least one domain some weight.")
+    return np.asarray(found / found.sum())
+
+
+def _groups(constraints: Constraints, domains: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    places = {domain: index for index, domain in enumerate(domains)}
+    found: dict[str, tuple[int, ...]] = {domain: (index,) for domain, index in places.items()}
+    for name, members in constraints.groups.items():
+        label = f"--group {name}={','.join(members)}"
+        if name in places:
+            raise UsageError(f"{label}: {name} is a domain already. Choose another name.")
+        if not members:
+            raise UsageError(f"{label}: a group needs domains, such as --group code=github,stack.")
+        for member in members:
+            if member not in places:
+                raise _unknown(f"{label}: there is no domain '{member}'.", member, places)
+        found[name] = tuple(sorted({places[member] for member in members}))
+    used = {*constraints.min, *constraints.max, *constraints.fix}
+    for name in constraints.groups:
+        if name not in used:
+            raise UsageError(
+                f"--group {name}: nothing is asked of it. Add --min, --max or --fix {name}=SHARE."
+            )
+    return found
+
+
+def _caps(constraints: Constraints, domains: Sequence[str], tokens: float | None) -> Iterable[Item]:
+    if not constraints.available:
+        return
+    epochs = constraints.max_epochs
+    if not (epochs > 0 and np.isfinite(epochs)):
+        raise UsageError(f"--max-epochs {epochs:g}: it must be a positive number.")
+    if tokens is None:
+        raise UsageError("--available needs the length of the training: give --tokens.")
+    places = {domain: index for index, domain in enumerate(domains)}
+    for name, unique in constraints.available.items():
+        label = f"--available {name}={short(unique)}"
+        if name not in places:
+            raise _unknown(f"{label}: there is no domain '{name}'.", name, places)
+        if not (unique >= 0 and np.isfinite(unique)):
+            raise UsageError(f"{label}: a number of tokens is 0 or more.")
+        share = epochs * unique / tokens
+        if share < 1:
+            text = f"{label} (at most {share:.3g} of {short(tokens)} in {epochs:g} epochs)"
+            yield Item(text, (places[name],), 0.0, share)
+
+
+def _unknown(message: str, name: str, known: Iterable[str]) -> UsageError:
+    names = list(known)
+    hint = nearest(name, names)
+    return UsageError(f"{message}{hint} There are {', '.join(names)}.")

@@ -1,0 +1,340 @@
+"""Mixtures to and from files: YAML, JSON, CSV, Megatron-LM blends, Hugging Face probabilities."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixfit._version import __version__
+from mixfit.base.errors import InputError, UsageError, nearest
+from mixfit.base.numbers import parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mixfit.base.arrays import Array
+    from mixfit.mixture.result import Mixture, PureTarget, Study
+
+MIXTURE_SCHEMA = "mixfit.mixture/1"
+FORMATS = ("yaml", "json", "csv", "megatron", "hf")
+DECIMALS = 6  # of the weights in files
+_WEIGHT_COLUMN = "weight_"
+
+
+def rounded(weights: Array, decimals: int = DECIMALS) -> list[float]:
+    """Round weights so that the decimals printed sum to exactly 1 (largest remainder).
+
+    A weight of 0 stays 0.
+
+    >>> rounded(np.array([1, 1, 1]) / 3, 2)
+    [0.34, 0.33, 0.33]
+
+    Args:
+        weights: (k,) of 0 or more; they are divided by their sum.
+        decimals: to round to.
+    """
+    return [count / 10**decimals for count in _counts(weights, 10**decimals)]
+
+
+def percentages(weights: Array, decimals: int = 1) -> list[str]:
+    """Write weights as percentages that sum to exactly 100.
+
+    >>> percentages(np.array([1, 1, 1]) / 3)
+    ['33.4', '33.3', '33.3']
+    """
+    unit: int = 10**decimals
+    return [f"{count / unit:.{decimals}f}" for count in _counts(weights, 100 * unit)]
+
+
+def _counts(weights: Array, total: int) -> list[int]:
+    exact = np.asarray(weights, dtype=np.float64) / np.sum(weights) * total
+    counts = np.floor(exact)
+    missing = round(total - counts.sum())
+    # Those that lost most by rounding down; the first of equals, to nine digits.
+    lost = np.round(exact - counts, 9)
+    lost[exact == 0] = -1.0
+    counts[np.argsort(-lost, kind="stable")[:missing]] += 1
+    return [int(count) for count in counts]
+
+
+def shares(mixture: Mixture, decimals: int = DECIMALS) -> dict[str, float]:
+    """Give domain to rounded weight; the decimals sum to exactly 1."""
+    return dict(zip(mixture.domains, rounded(mixture.weights, decimals), strict=True))
+
+
+def mixtures_to_plain(
+    mixtures: Sequence[Mixture],
+    fit_path: str,
+    *,
+    study: Study | None = None,
+    pure: Sequence[PureTarget] = (),
+) -> dict[str, Any]:
+    """Give mixtures as plain data, as they stand in a mixture file.
+
+    Args:
+        mixtures: of one fit, for the same targets.
+        fit_path: of the fit file.
+        study: what else is known of the only mixture.
+        pure: in place of `mixtures`, the best ones for each target alone.
+    """
+    from mixfit.base.files import file_sha256
+
+    plain = [_plain(mixture) for mixture in mixtures]
+    weights = dict(mixtures[0].target_weights) if mixtures else {}
+    for found in pure:
+        entry = {"target": found.target, **_plain(found.mixture)}
+        if found.distance is not None:
+            entry["distance_to_corner"] = _digits(found.distance)
+        plain.append(entry)
+        weights[found.target] = 1.0 / len(pure)
+    if study is not None:
+        plain[0] |= _plain_study(study)
+    return {
+        "schema": MIXTURE_SCHEMA,
+        "mixfit": __version__,
+        "fit": {"path": fit_path, "sha256": file_sha256(fit_path)},
+        "targets": {target: _digits(weight) for target, weight in weights.items()},
+        "mixtures": plain,
+    }
+
+
+def _plain(mixture: Mixture) -> dict[str, Any]:
+    from mixfit.base.plain import plain_notes
+
+    return {
+        "model_size": mixture.model_size,
+        "tokens": mixture.tokens,
+        "weights": shares(mixture),
+        "predicted_loss": {t: _digits(x) for t, x in mixture.predicted_loss.items()},
+        "loss": _digits(mixture.loss),
+        "objective": _digits(mixture.objective),
+        "gap": float(f"{mixture.gap:.1e}"),
+        "convex": mixture.convex,
+        "notes": plain_notes(mixture.notes),
+    }
+
+
+def _plain_study(study: Study) -> dict[str, Any]:
+    domains = study.mixture.domains
+    found: dict[str, Any] = {
+        "as_good": {
+            domain: {"min": round(float(low), 4), "max": round(float(high), 4)}
+            for domain, (low, high) in zip(domains, study.ranges, strict=True)
+        },
+        "baselines": [
+            {
+                "name": baseline.name,
+                "weights": dict(zip(domains, rounded(baseline.weights), strict=True)),
+                "loss": _digits(baseline.loss),
+                "predicted_loss": {t: _digits(x) for t, x in baseline.predicted_loss.items()},
+            }
+            for baseline in study.baselines
+        ],
+    }
+    if study.unconstrained is not None:
+        found["unconstrained"] = {
+            "weights": shares(study.unconstrained),
+            "loss": _digits(study.unconstrained.loss),
+        }
+        found["costs"] = [
+            {"constraint": cost.label, "cost": _digits(cost.cost)} for cost in study.costs
+        ]
+    return found
+
+
+def _digits(value: float) -> float:
+    """Round to nine digits: what is beyond them is not worth comparing."""
+    return float(f"{value:.9g}")
+
+
+def render(
+    mixtures: Sequence[Mixture], form: str, prefixes: Mapping[str, str] | None = None
+) -> str:
+    """Write the weights of mixtures in the form that another program reads.
+
+    Args:
+        mixtures: one or more; blends and probabilities take one.
+        form: ``json``, ``csv``, ``megatron`` or ``hf``.
+        prefixes: domain to the prefix of its files, for a Megatron-LM blend.
+
+    Raises:
+        UsageError: there is no such form, it takes one mixture, or a prefix is missing.
+    """
+    if form in ("megatron", "hf") and len(mixtures) != 1:
+        raise UsageError(f"--format {form} takes one mixture, and there are {len(mixtures)}.")
+    if form == "json":
+        return _json(mixtures)
+    if form == "csv":
+        return _csv(mixtures)
+    if form == "megatron":
+        return _blend(mixtures[0], prefixes)
+    if form == "hf":
+        held = shares(mixtures[0])
+        return json.dumps({"domains": list(held), "probabilities": list(held.values())}) + "\n"
+    hint = nearest(form, FORMATS)
+    raise UsageError(f"There is no format '{form}'.{hint} Formats: {', '.join(FORMATS)}.")
+
+
+def _json(mixtures: Sequence[Mixture]) -> str:
+    if len(mixtures) == 1:
+        return json.dumps(shares(mixtures[0]), indent=2) + "\n"
+    entries = [
+        {"model_size": m.model_size, "tokens": m.tokens, "weights": shares(m)} for m in mixtures
+    ]
+    return json.dumps(entries, indent=2) + "\n"
+
+
+def _csv(mixtures: Sequence[Mixture]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["model_size", "tokens", "domain", "weight"])
+    for mixture in mixtures:
+        scale = ["" if x is None else f"{x:.9g}" for x in (mixture.model_size, mixture.tokens)]
+        for domain, share in shares(mixture).items():
+            writer.writerow([*scale, domain, f"{share:.{DECIMALS}f}"])
+    return stream.getvalue()
+
+
+def _blend(mixture: Mixture, prefixes: Mapping[str, str] | None) -> str:
+    if prefixes is None:
+        raise UsageError("--format megatron needs --prefixes FILE, with lines 'domain: prefix'.")
+    parts = []
+    for domain, share in shares(mixture).items():
+        if share == 0:
+            continue
+        if domain not in prefixes:
+            hint = nearest(domain, prefixes)
+            raise UsageError(f"--prefixes: there is no prefix for {domain}.{hint}")
+        parts.append(f"{share:.{DECIMALS}f} {prefixes[domain]}")
+    return " ".join(parts) + "\n"
+
+
+def read_mixture(path: str | Path) -> dict[str, float]:
+    """Read domain to weight from YAML, JSON or CSV.
+
+    YAML and JSON hold a map, or a mixture file of mixfit's with one mixture. CSV has a column
+    ``domain`` and a column ``weight``, or one row of columns ``weight_*``.
+
+    Raises:
+        InputError: the file cannot be used; the message names what is wrong with it.
+    """
+    content = _read_map(path, "weight")
+    if "schema" in content:
+        content = _only_mixture(path, content)
+    return {domain: _number(path, domain, value) for domain, value in content.items()}
+
+
+def read_tokens(path: str | Path) -> dict[str, float]:
+    """Read domain to number of tokens, which may be written 10B, from YAML, JSON or CSV.
+
+    CSV has a column ``domain`` and a column ``tokens``.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    content = _read_map(path, "tokens")
+    return {domain: _number(path, domain, value) for domain, value in content.items()}
+
+
+def read_prefixes(path: str | Path) -> dict[str, str]:
+    """Read domain to prefix of files from YAML, JSON or CSV (columns ``domain``, ``prefix``).
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    return {domain: str(value) for domain, value in _read_map(path, "prefix").items()}
+
+
+def _only_mixture(path: str | Path, content: dict[str, Any]) -> dict[str, Any]:
+    if content["schema"] != MIXTURE_SCHEMA:
+        raise InputError(f"{path}: its schema is '{content['schema']}', not '{MIXTURE_SCHEMA}'.")
+    mixtures = content.get("mixtures")
+    if not isinstance(mixtures, list) or len(mixtures) != 1:
+        count = len(mixtures) if isinstance(mixtures, list) else 0
+        raise InputError(f"{path}: holds {count} mixtures. Give a file with one.")
+    weights = mixtures[0].get("weights") if isinstance(mixtures[0], dict) else None
+    if not isinstance(weights, dict):
+        raise InputError(f"{path}: its mixture has no 'weights'. Make the file anew.")
+    return {str(domain): value for domain, value in weights.items()}
+
+
+def _read_map(path: str | Path, column: str) -> dict[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error}).") from None
+    if Path(path).suffix.lower() == ".csv":
+        return _map_of_csv(path, text, column)
+    import yaml
+
+    try:
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"{path}: is no map; write lines such as 'c4: 0.25'.")
+    return {str(domain): value for domain, value in content.items()}
+
+
+def _map_of_csv(path: str | Path, text: str, column: str) -> dict[str, Any]:
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    header = [name.strip() for name in rows[0]] if rows else []
+    if "domain" in header and column in header:
+        at_domain, at_value = header.index("domain"), header.index(column)
+        found: dict[str, Any] = {}
+        for number, row in enumerate(rows[1:], start=1):
+            if len(row) != len(header):
+                raise InputError(f"{path}: row {number} has {len(row)} cells, not {len(header)}.")
+            domain = row[at_domain].strip()
+            if domain in found:
+                raise InputError(f"{path}: {domain} stands twice. Give a file with one mixture.")
+            found[domain] = row[at_value].strip()
+        if found:
+            return found
+    wide = [name for name in header if name.startswith(_WEIGHT_COLUMN)]
+    if column == "weight" and wide and len(rows) == 2 and len(rows[1]) == len(header):
+        cells = dict(zip(header, rows[1], strict=True))
+        return {name.removeprefix(_WEIGHT_COLUMN): cells[name].strip() for name in wide}
+    also = ", or one row of columns weight_*" if column == "weight" else ""
+    raise InputError(f"{path}: needs a column domain, a column {column} and rows{also}.")
+
+
+def _number(path: str | Path, domain: str, value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return parse_number(value)
+        except UsageError as error:
+            raise InputError(f"{path}: {domain}: {error}") from None
+    raise InputError(f"{path}: {domain}: {value!r} is not a number.")
+
+
+def parse_pairs(text: str, option: str) -> dict[str, float]:
+    """Read ``name=number[,name=number...]``.
+
+    >>> parse_pairs("c4=0.25,web=0.75", "--baseline")
+    {'c4': 0.25, 'web': 0.75}
+
+    Raises:
+        UsageError: the text has another form, or a name stands twice.
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.rpartition("="))
+        if not equals or not name or "=" in name:
+            raise UsageError(f"{option} '{text}': write NAME=NUMBER, such as c4=0.25.")
+        if name in found:
+            raise UsageError(f"{option} '{text}': {name} stands twice.")
+        try:
+            found[name] = parse_number(number)
+        except UsageError as error:
+            raise UsageError(f"{option} '{text}': {error}") from None
+    return found

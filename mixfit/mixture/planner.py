@@ -1,0 +1,345 @@
+"""The best mixture for a budget: eqs. (7), (8) and (13), under constraints.
+
+>>> import numpy as np
+>>> from mixfit.fitting import fit
+>>> from mixfit.runs import Runs
+>>> rng = np.random.default_rng(0)
+>>> h, N, D = rng.dirichlet([1, 1], 40), 10 ** rng.uniform(8, 9, 40), 10 ** rng.uniform(9, 10, 40)
+>>> loss = 1 + 1 / (0.5 * h[:, 0] ** 0.5 + 0.5 * h[:, 1] ** 0.5) + 50 / N**0.2 + 900 / D**0.3
+>>> runs = Runs.from_arrays(N, D, h, {"c4": loss}, ["web", "code"])
+>>> best = optimize(fit(runs, jobs=1), model_size=7e9, tokens=150e9)
+>>> {domain: round(float(weight), 2) for domain, weight in best.shares.items()}
+{'web': 0.5, 'code': 0.5}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.base.errors import Note, UsageError, nearest
+from mixfit.base.numbers import short
+from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
+from mixfit.mixture.question import Budget, Problem
+from mixfit.mixture.result import Cost, Mixture, PureTarget, Study, jensen_shannon
+from mixfit.mixture.surface import Landscape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixfit.base.arrays import Array
+    from mixfit.fitting.result import Fit
+
+FLAT = 1e-3  # mixtures whose objective is higher by this share are as good
+_SIZES_SEARCHED = 25
+_BEYOND = 100.0  # how far beyond the runs N and D are searched for a given number of FLOPs
+
+
+def optimize(
+    fit: Fit,
+    *,
+    model_size: float | None = None,
+    tokens: float | None = None,
+    targets: Mapping[str, float] | Sequence[str] | None = None,
+    constraints: Constraints | None = None,
+    observed: Array | None = None,
+) -> Mixture:
+    """Find the mixture with the lowest predicted loss for one budget.
+
+    Args:
+        fit: the fitted laws.
+        model_size: N in parameters; needed if the law depends on it.
+        tokens: D; likewise, and for limits on available data.
+        targets: names or globs, or these to their weights; by default all alike.
+        constraints: what the mixture must obey.
+        observed: (m, k) mixtures to start from too.
+
+    Raises:
+        UsageError: a name is unknown, a number is missing or of no use, or the constraints cannot
+            hold together.
+    """
+    return Planner(fit, targets, constraints, observed).best(model_size, tokens)
+
+
+def target_weights(
+    fit: Fit, targets: Mapping[str, float] | Sequence[str] | None
+) -> dict[str, float]:
+    """Give the targets wanted and their weights, which sum to 1, in the order of the fit.
+
+    A target that several globs match has the weight of the last one.
+
+    Raises:
+        UsageError: a name or glob matches no target, or weights are negative or all 0.
+    """
+    if targets is None:
+        targets = ["*"]
+    if not isinstance(targets, Mapping):
+        targets = dict.fromkeys(targets, 1.0)
+    found: dict[str, float] = {}
+    for pattern, weight in targets.items():
+        if not (weight >= 0 and np.isfinite(weight)):
+            raise UsageError(f"--target {pattern}={weight:g}: a weight is a number of 0 or more.")
+        matched = [name for name in fit.targets if name == pattern or fnmatchcase(name, pattern)]
+        if not matched:
+            hint = nearest(pattern, fit.targets)
+            raise UsageError(
+                f"--target {pattern}: the fit has no such target.{hint} "
+                f"Its targets are {', '.join(fit.targets)}."
+            )
+        found.update(dict.fromkeys(matched, float(weight)))
+    total = sum(found.values())
+    if not total > 0:
+        raise UsageError("All target weights are 0. Give at least one target some weight.")
+    return {name: found[name] / total for name in fit.targets if found.get(name, 0) > 0}
+
+
+class Planner:
+    """The best mixtures of one fit for given targets and constraints, at any budget."""
+
+    def __init__(
+        self,
+        fit: Fit,
+        targets: Mapping[str, float] | Sequence[str] | None = None,
+        constraints: Constraints | None = None,
+        observed: Array | None = None,
+    ) -> None:
+        """Check what does not depend on the budget.
+
+        Args:
+            fit: the fitted laws.
+            targets: names or globs, or these to their weights; by default all alike.
+            constraints: what mixtures must obey.
+            observed: (m, k) mixtures of the runs.
+
+        Raises:
+            UsageError: a name is unknown or a number is of no use.
+        """
+        weights = target_weights(fit, targets)
+        asked = constraints or Constraints()
+        check_pull(asked)
+        _check_limits(asked, fit)
+        self.problem = Problem(
+            fit=fit,
+            target_weights=weights,
+            constraints=asked,
+            prior=(
+                mixture_of(asked.prior, fit.domains, "--prior")
+                if asked.prior is not None and asked.kl > 0
+                else None
+            ),
+            reference=(
+                None
+                if asked.no_worse_than_mixture is None
+                else mixture_of(asked.no_worse_than_mixture, fit.domains, "--no-worse-than")
+            ),
+            observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
+            wanted=Landscape(fit, list(weights)),
+            everything=Landscape(fit, list(fit.targets)),
+        )
+
+    def best(self, model_size: float | None = None, tokens: float | None = None) -> Mixture:
+        """Find the best mixture for one budget.
+
+        Raises:
+            UsageError: a number is missing or of no use, or the constraints cannot hold.
+        """
+        return self._at(model_size, tokens).best()
+
+    def unconstrained(
+        self, model_size: float | None = None, tokens: float | None = None
+    ) -> Mixture:
+        """Find the best mixture for one budget without any constraint or pull."""
+        return Budget(self.problem.unconstrained(), model_size, tokens).best()
+
+    def grid(
+        self, model_sizes: Sequence[float | None], tokens: Sequence[float | None]
+    ) -> tuple[Mixture, ...]:
+        """Find the best mixture for every pair of a model size and a number of tokens (Fig. 6)."""
+        found: list[Mixture] = []
+        for N in model_sizes:
+            for D in tokens:
+                # After the first, neighbours are the starts that matter.
+                near = [m.weights for m in found[-1:]]
+                if len(found) >= len(tokens):
+                    near.append(found[-len(tokens)].weights)
+                found.append(self._at(N, D).best(near))
+        return tuple(found)
+
+    def for_flops(
+        self,
+        flops: float,
+        model_sizes: tuple[float, float] | None = None,
+        tokens: tuple[float, float] | None = None,
+    ) -> Mixture:
+        """Choose N, D and h together for a compute budget, with 6 N D FLOPs.
+
+        Args:
+            flops: the budget.
+            model_sizes: the smallest and the largest N searched; by default from the smallest
+                that was fitted to 100 times the largest.
+            tokens: likewise for D.
+
+        Raises:
+            UsageError: the law does not depend on both N and D, or the ranges and the budget do
+                not go together.
+        """
+        from scipy.optimize import minimize_scalar
+
+        low, high = self._sizes_for(flops, model_sizes, tokens)
+        known: list[Mixture] = []
+        refused: list[UsageError] = []
+
+        def lowest(log_N: float) -> float:
+            N = float(np.exp(log_N))
+            near = sorted(known, key=lambda m: abs(np.log(m.model_size or 1.0) - log_N))
+            try:
+                here = self._at(N, flops / (6.0 * N))
+                mixture = here.best([m.weights for m in near[:2]])
+            except UsageError as error:  # such as less data than this many tokens need
+                refused.append(error)
+                return np.inf
+            known.append(mixture)
+            return mixture.objective
+
+        logs = np.linspace(np.log(low), np.log(high), _SIZES_SEARCHED if high > low else 1)
+        values = [lowest(x) for x in logs]
+        if not known:
+            raise refused[0]
+        at = int(np.argmin(values))
+        if len(logs) > 1 and np.isfinite(values[at]):
+            around = logs[max(at - 1, 0)], logs[min(at + 1, len(logs) - 1)]
+            minimize_scalar(
+                lambda x: min(lowest(x), 1e300),
+                bounds=around,
+                method="bounded",
+                options={"xatol": 1e-5},
+            )
+        best = min(known, key=lambda m: m.objective)
+        return self._noting_ends(best, flops, low, high)
+
+    def _noting_ends(self, best: Mixture, flops: float, low: float, high: float) -> Mixture:
+        N = best.model_size or 0.0
+        for end, word in ((low, "smallest"), (high, "largest")):
+            if abs(np.log(N / end)) < 1e-3:
+                text = (
+                    f"the best model size, {short(N)} for {short(best.tokens or 0.0)} tokens, is "
+                    f"the {word} of those searched for {flops:.3g} FLOPs; widen "
+                    "--model-size-range or --tokens-range to look further"
+                )
+                return replace(best, notes=(*best.notes, Note("range-end", text)))
+        return best
+
+    def _sizes_for(
+        self,
+        flops: float,
+        model_sizes: tuple[float, float] | None,
+        tokens: tuple[float, float] | None,
+    ) -> tuple[float, float]:
+        if not (flops > 0 and np.isfinite(flops)):
+            raise UsageError("--flops must be a positive number, such as 1e21.")
+        if not (self.problem.everything.uses_model_size and self.problem.everything.uses_tokens):
+            raise UsageError(
+                "--flops needs a law of both N and D, fitted to runs with several of each. Give "
+                "--model-size and --tokens instead."
+            )
+        data = self.problem.fit.data
+        N_low, N_high = model_sizes or (data.model_size.min, data.model_size.max * _BEYOND)
+        D_low, D_high = tokens or (data.tokens.min, data.tokens.max * _BEYOND)
+        for option, (least, most) in (
+            ("--model-size-range", (N_low, N_high)),
+            ("--tokens-range", (D_low, D_high)),
+        ):
+            if not 0 < least <= most < np.inf:
+                raise UsageError(
+                    f"{option} {least:g},{most:g}: give the smallest and the largest, such as "
+                    "1e8,1e11."
+                )
+        low, high = max(N_low, flops / (6 * D_high)), min(N_high, flops / (6 * D_low))
+        if low > high:
+            raise UsageError(
+                f"--flops {flops:g}: no N from {short(N_low)} to {short(N_high)} and D from "
+                f"{short(D_low)} to {short(D_high)} have 6 N D = {flops:g}; these ranges hold "
+                f"{6 * N_low * D_low:.2g} to {6 * N_high * D_high:.2g}. Change "
+                "--model-size-range or --tokens-range."
+            )
+        return low, high
+
+    def each_target(
+        self, model_size: float | None = None, tokens: float | None = None
+    ) -> tuple[PureTarget, ...]:
+        """Find the best mixture for every target alone (Fig. 7), under the same constraints."""
+        found = []
+        domains = self.problem.domains
+        for target in self.problem.target_weights:
+            alone = replace(
+                self.problem,
+                target_weights={target: 1.0},
+                wanted=Landscape(self.problem.fit, [target]),
+            )
+            mixture = Budget(alone, model_size, tokens).best()
+            distance = None
+            if target in domains:
+                corner = np.eye(len(domains))[domains.index(target)]
+                distance = jensen_shannon(corner, mixture.weights)
+            found.append(PureTarget(target, mixture, distance))
+        return tuple(found)
+
+    def study(self, mixture: Mixture, baselines: Mapping[str, Array] | None = None) -> Study:
+        """Find what helps to judge a best mixture of this planner's.
+
+        Args:
+            mixture: the best mixture.
+            baselines: name to mixture (k,), beside the uniform and the best observed one.
+        """
+        here = self._at(mixture.model_size, mixture.tokens)
+        k = len(self.problem.domains)
+        compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
+        observed = here.best_observed()
+        compared += [] if observed is None else [observed]
+        compared += [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        constrained = self.problem.constraints.any
+        return Study(
+            mixture=mixture,
+            ranges=self.ranges(mixture),
+            baselines=tuple(compared),
+            unconstrained=(
+                self.unconstrained(mixture.model_size, mixture.tokens) if constrained else None
+            ),
+            costs=self.costs(mixture) if constrained else (),
+        )
+
+    def ranges(self, mixture: Mixture, tolerance: float = FLAT) -> Array:
+        """Find how far each weight can go while the objective stays as good.
+
+        Args:
+            mixture: a best mixture of this planner's.
+            tolerance: relative rise of the objective that counts as none.
+
+        Returns:
+            (k, 2) the lowest and the highest weight among mixtures that obey the constraints; if
+            the problem is not convex, among those around h*.
+        """
+        return self._at(mixture.model_size, mixture.tokens).ranges(mixture, tolerance)
+
+    def costs(self, mixture: Mixture) -> tuple[Cost, ...]:
+        """Find what each constraint that h* leans on costs, by solving again without it."""
+        return self._at(mixture.model_size, mixture.tokens).costs(mixture)
+
+    def _at(self, model_size: float | None, tokens: float | None) -> Budget:
+        return Budget(self.problem, model_size, tokens)
+
+
+def _check_limits(constraints: Constraints, fit: Fit) -> None:
+    for target, limit in constraints.no_worse_than.items():
+        if target not in fit.targets:
+            hint = nearest(target, fit.targets)
+            raise UsageError(
+                f"--no-worse-than {target}={limit:g}: the fit has no such target.{hint} "
+                f"Its targets are {', '.join(fit.targets)}."
+            )
+        if not (limit > 0 and np.isfinite(limit)):
+            raise UsageError(f"--no-worse-than {target}={limit:g}: a loss is a positive number.")

@@ -1,0 +1,140 @@
+"""Results of the search for the best mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mixfit.base.arrays import Array
+    from mixfit.base.errors import Note
+
+CERTIFIED = 1e-6  # of the objective
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The best mixture found for one budget.
+
+    Attributes:
+        domains: names of the k domains.
+        weights: (k,) h*; they sum to 1 to rounding.
+        model_size: N in parameters, or None where the law needs none.
+        tokens: D, likewise.
+        target_weights: target to its weight in the objective; they sum to 1.
+        predicted_loss: target to loss, for all targets of the fit.
+        loss: the weighted loss.
+        objective: what was minimised: the loss, and the pull towards a prior.
+        gap: the certificate, in units of the objective (see `mixfit.simplex.minimise.certificate`).
+        convex: whether the problem is proven convex: then no mixture that obeys the constraints
+            has an objective lower by more than the gap. If not, this is the best end of several
+            starts, and the gap says that no small change makes it better.
+        notes: what a careful reader should know.
+    """
+
+    domains: tuple[str, ...]
+    weights: Array
+    model_size: float | None
+    tokens: float | None
+    target_weights: dict[str, float]
+    predicted_loss: dict[str, float]
+    loss: float
+    objective: float
+    gap: float
+    convex: bool
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Domain to weight."""
+        return dict(zip(self.domains, self.weights.tolist(), strict=True))
+
+    @property
+    def certified(self) -> bool:
+        """Whether the gap is at most 1e-6 of the objective."""
+        return self.gap <= CERTIFIED * abs(self.objective)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a constraint costs.
+
+    Attributes:
+        label: the constraint in the user's words.
+        cost: by how much the objective falls where it alone is left out. For a pull towards a
+            prior: by how much the loss falls.
+    """
+
+    label: str
+    cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A mixture to compare with.
+
+    Attributes:
+        name: of the mixture.
+        weights: (k,).
+        predicted_loss: target to loss, for all targets of the fit.
+        loss: the weighted loss.
+    """
+
+    name: str
+    weights: Array
+    predicted_loss: dict[str, float]
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class PureTarget:
+    """The best mixture for one target alone.
+
+    Attributes:
+        target: its name.
+        mixture: h* for it.
+        distance: Jensen-Shannon distance from h* to the corner of the domain of the same name
+            (the paper's appendix D), or None where there is no such domain.
+    """
+
+    target: str
+    mixture: Mixture
+    distance: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A best mixture with all that helps to judge it.
+
+    Attributes:
+        mixture: the best one.
+        ranges: (k, 2) how far each weight can go while the objective stays within 0.1%.
+        baselines: mixtures to compare with.
+        unconstrained: the best mixture without constraints; None where there are none.
+        costs: what each constraint that the mixture leans on costs.
+    """
+
+    mixture: Mixture
+    ranges: Array
+    baselines: tuple[Baseline, ...]
+    unconstrained: Mixture | None
+    costs: tuple[Cost, ...]
+
+
+def jensen_shannon(p: Array, q: Array) -> float:
+    """Give the Jensen-Shannon distance of two mixtures, in natural units.
+
+    ``sqrt((KL(p || m) + KL(q || m)) / 2)`` with m their mean, as in the paper's appendix D; it runs
+    from 0 to sqrt(log 2) = 0.83.
+
+    >>> round(jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 1.0])), 3)
+    0.833
+    """
+    mean = (p + q) / 2
+    total = 0.0
+    for part in (p, q):
+        held = part > 0
+        total += float(part[held] @ np.log(part[held] / mean[held]))
+    return float(np.sqrt(max(total / 2, 0.0)))

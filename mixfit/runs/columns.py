@@ -1,0 +1,256 @@
+"""Which column of a table is what: globs and naming conventions to `Columns`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from mixfit.base.errors import InputError, UsageError, nearest
+from mixfit.base.numbers import parse_number
+from mixfit.runs.tables import list_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Globs = str | Sequence[str]
+
+MODEL_SIZE = ("model_size", "n_params", "params", "N")
+TOKENS = ("n_tokens", "tokens", "D")
+_WILD = re.compile(r"[*?\[]")
+_WEIGHT = "weight_"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What was read as what.
+
+    Attributes:
+        model_size: the column of N, or one number of parameters that holds for every row.
+        tokens: the column of D, or one number of tokens that holds for every row.
+        weights: domain to column, in the order of the domains.
+        targets: target to column, in the order of the targets.
+    """
+
+    model_size: str | float
+    tokens: str | float
+    weights: dict[str, str]
+    targets: dict[str, str]
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The columns to read, each once."""
+        sizes = [name for name in (self.model_size, self.tokens) if isinstance(name, str)]
+        return (*sizes, *self.weights.values(), *self.targets.values())
+
+
+def choose_columns(
+    table: str,
+    names: Sequence[str],
+    *,
+    weights: Globs | None = None,
+    targets: Globs | None = None,
+    model_size: str | float | None = None,
+    tokens: str | float | None = None,
+) -> Columns:
+    """Tell which columns of a table are weights, losses, N and D.
+
+    Args:
+        table: what messages call the table.
+        names: the names of its columns.
+        weights: globs over column names; left out, ``weight_*``.
+        targets: globs over column or target names; left out, ``loss_*`` and ``*_loss``.
+        model_size: the column of N or one number; left out, the first of `MODEL_SIZE`.
+        tokens: the column of D or one number; left out, the first of `TOKENS`.
+
+    Raises:
+        InputError: the table lacks a column that is needed, or has two for one purpose.
+        UsageError: an option matches no column, or a column that serves another purpose.
+    """
+    names = [name for name in names if name]
+    columns = Columns(
+        _size(table, names, model_size, MODEL_SIZE, "model size", "--model-size"),
+        _size(table, names, tokens, TOKENS, "tokens", "--tokens"),
+        _weights(table, names, weights),
+        _targets(table, names, targets),
+    )
+    _refuse_two_purposes(table, columns)
+    return columns
+
+
+def _weights(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for glob in _globs(option, "--weights", [_WEIGHT + "*"]):
+        matched = _matching(glob, names)
+        if not matched and option is not None:
+            raise _unmatched(table, names, "--weights", glob)
+        for column in matched:
+            found.setdefault(column, _domain(column, glob))
+    if len(found) > 1:
+        return _by_name(table, found, "domain", "--weights")
+    if found:
+        raise InputError(
+            f"{table}: only one weight column, {next(iter(found))}; a mixture has two or more "
+            f"domains. Name the others with --weights. The columns are {list_names(names)}."
+        )
+    raise InputError(
+        f"{table}: no weight column (weight_*). Name the columns of the mixture's weights with "
+        f"--weights, as in --weights 'train_*'. The columns are {list_names(names)}."
+    )
+
+
+def _targets(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
+    usual = {name: _target(name) for name in names if _target(name) != name}
+    found = dict(usual) if option is None else {}
+    for glob in _globs(option, "--targets"):
+        matched = _matching_losses(glob, names, usual)
+        if not matched:
+            raise _unmatched(table, [*names, *usual.values()], "--targets", glob)
+        for column, target in matched.items():
+            found.setdefault(column, target)
+    if not found:
+        raise InputError(
+            f"{table}: no loss column (loss_* or *_loss). Name the columns of the losses with "
+            f"--targets, as in --targets 'val_*'. The columns are {list_names(names)}."
+        )
+    return _by_name(table, found, "target", "--targets")
+
+
+def _matching_losses(glob: str, names: Sequence[str], usual: dict[str, str]) -> dict[str, str]:
+    """Give the targets that a glob means, each column with its target."""
+    if glob in names:
+        return {glob: _target(glob)}
+    by_target = [column for column, target in usual.items() if fnmatchcase(target, glob)]
+    # 'w*' means the loss of wikipedia, and not the weights, where there is such a loss.
+    matched = [column for column in usual if column in by_target or fnmatchcase(column, glob)]
+    return {
+        column: usual[column] if column in by_target else _target_by(column, glob)
+        for column in matched or _matching(glob, names)
+    }
+
+
+def _size(
+    table: str,
+    names: Sequence[str],
+    option: str | float | None,
+    usual: Sequence[str],
+    what: str,
+    flag: str,
+) -> str | float:
+    if option is None:
+        found = [name for name in usual if name in names]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(
+                f"{table}: columns {' and '.join(found)} may both be the {what}. "
+                f"Choose one, as in {flag} {found[0]}."
+            )
+        raise InputError(
+            f"{table}: no column for the {what} ({', '.join(usual)}). Name it with {flag}, or "
+            f"give one number that holds for every row, as in {flag} 1e9. "
+            f"The columns are {list_names(names)}."
+        )
+    if isinstance(option, str):
+        if option in names:
+            return option
+        try:
+            value = parse_number(option)
+        except UsageError:
+            raise UsageError(
+                f"{flag} {option}: {table} has no such column, and it is not a number like 1e9 or "
+                f"7B.{nearest(option, names)} The columns are {list_names(names)}."
+            ) from None
+    else:
+        value = float(option)
+    if not 0 < value < float("inf"):
+        raise UsageError(f"{flag} {option}: the {what} must be a number above 0, such as 1e9.")
+    return value
+
+
+def _refuse_two_purposes(table: str, columns: Columns) -> None:
+    purposes = [(columns.model_size, "the model size", "--model-size")]
+    purposes += [(columns.tokens, "the tokens", "--tokens")]
+    purposes += [(column, "a weight", "--weights") for column in columns.weights.values()]
+    purposes += [(column, "a target", "--targets") for column in columns.targets.values()]
+    seen: dict[str, tuple[str, str]] = {}
+    for column, what, flag in purposes:
+        if not isinstance(column, str):
+            continue
+        if column in seen:
+            other, other_flag = seen[column]
+            raise UsageError(
+                f"{table}: column {column} is read as {other} and as {what}. Choose the columns "
+                f"with {other_flag} and {flag} so that each has one purpose."
+            )
+        seen[column] = what, flag
+
+
+def _by_name(table: str, found: dict[str, str], what: str, flag: str) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for column, name in found.items():
+        if name in columns:
+            raise InputError(
+                f"{table}: columns {columns[name]} and {column} are both the {what} {name}. "
+                f"Choose one of them with {flag}."
+            )
+        columns[name] = column
+    return columns
+
+
+def _globs(option: Globs | None, flag: str, usual: Sequence[str] = ()) -> Sequence[str]:
+    if option is None:
+        return usual
+    texts = [option] if isinstance(option, str) else option
+    globs = [glob.strip() for text in texts for glob in text.split(",") if glob.strip()]
+    if not globs:
+        raise UsageError(f"{flag} is empty. Name columns, as in {flag} 'a_*,b_*'.")
+    return globs
+
+
+def _matching(glob: str, names: Sequence[str]) -> list[str]:
+    if glob in names:  # a name may hold brackets
+        return [glob]
+    return [name for name in names if fnmatchcase(name, glob)]
+
+
+def _unmatched(table: str, names: Sequence[str], flag: str, glob: str) -> UsageError:
+    return UsageError(
+        f"{flag} '{glob}' matches no column of {table}.{nearest(glob, names)} "
+        f"The columns are {list_names(names)}."
+    )
+
+
+def _domain(column: str, glob: str) -> str:
+    if column.startswith(_WEIGHT):
+        return column.removeprefix(_WEIGHT) or column
+    return _around_stars(column, glob)
+
+
+def _target(column: str) -> str:
+    if column.startswith("loss_"):
+        return column.removeprefix("loss_") or column
+    return column.removesuffix("_loss") or column
+
+
+def _target_by(column: str, glob: str) -> str:
+    if column.startswith("loss_"):
+        return _target(column)
+    return _target(_around_stars(column, glob))
+
+
+def _around_stars(column: str, glob: str) -> str:
+    """Strip from a column's name what a glob says before its first and after its last wildcard.
+
+    Only whole words go: of ``c*_loss`` the ``c`` is part of the name.
+    """
+    if column == glob:
+        return column
+    before = re.split(_WILD, glob)[0]
+    after = re.split(r"[*?\]]", glob)[-1]
+    if before and not before[-1].isalnum():
+        column = column.removeprefix(before) or column
+    if after and not after[0].isalnum():
+        column = column.removesuffix(after) or column
+    return column

@@ -1,0 +1,1 @@
+"""Smooth functions minimised over mixtures, with a certificate; knows nothing of laws."""

@@ -1,0 +1,296 @@
+"""Mixtures that obey linear constraints: bounds on weights and on sums of weights.
+
+Knows nothing of losses. Linear programs that have no closed form go to HiGHS through SciPy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixfit.base.arrays import Array
+
+EQUAL = 1e-9  # a weight, or a sum of weights, that cannot move by more is fixed
+FEASIBLE = 1e-9  # how far rounding may carry a weight or a sum over its bound
+_LEAST_SLACK = 1e-7  # a constraint that cannot be slack by more is an equality
+_LITTLE = 1e-9  # cost that keeps a linear program from numbers larger than it needs
+_SWEEPS = 50
+_STEEPEST = 1e9  # slopes beyond it times the typical one are cut, for the linear program's sake
+
+
+@dataclass(frozen=True, eq=False)
+class Polytope:
+    """Mixtures h with ``lower <= h <= upper``, ``low <= rows h <= high`` and sum 1.
+
+    Attributes:
+        lower: (k,) of 0 or more.
+        upper: (k,).
+        rows: (r, k) of 0 and 1: which domains each sum has.
+        low: (r,) the smallest each sum may be; 0 if there is no limit.
+        high: (r,) the largest; 1 if there is no limit.
+    """
+
+    lower: Array
+    upper: Array
+    rows: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def simplex(cls, k: int) -> Polytope:
+        """Give all mixtures of k domains."""
+        return cls(np.zeros(k), np.ones(k), np.zeros((0, k)), np.zeros(0), np.zeros(0))
+
+    @property
+    def k(self) -> int:
+        """The number of domains."""
+        return len(self.lower)
+
+    @cached_property
+    def interior(self) -> Interior | None:
+        """What moves and what cannot, with a point well inside; None where there is no mixture."""
+        if np.any(self.lower > self.upper + FEASIBLE):
+            return None
+        return _interior_with_rows(self) if len(self.rows) else _interior_of_box(self)
+
+    @property
+    def feasible(self) -> bool:
+        """Whether any mixture obeys the constraints."""
+        return self.interior is not None
+
+    def violation(self, h: Array) -> float:
+        """Give by how much a mixture breaks the constraint that it breaks most; 0 if none."""
+        sums = self.rows @ h
+        parts = (self.lower - h, h - self.upper, self.low - sums, sums - self.high)
+        over = max(float(part.max(initial=0.0)) for part in parts)
+        return max(over, abs(float(h.sum()) - 1.0))
+
+    def lowest(self, slope: Array) -> Array:
+        """Find the mixture (k,) at which a linear function is lowest.
+
+        Args:
+            slope: (k,) of the function; entries may be huge, but not infinite.
+        """
+        if not len(self.rows):
+            found = self.lower.copy()
+            left = 1.0 - found.sum()
+            for index in np.argsort(slope, kind="stable"):
+                take = min(left, self.upper[index] - found[index])
+                found[index] += max(take, 0.0)
+                left -= take
+                if left <= 0:
+                    break
+            return found
+        typical = np.median(np.abs(slope - np.median(slope))) + 1e-300
+        middle = float(np.median(slope))
+        cut = np.clip((slope - middle) / typical, -_STEEPEST, _STEEPEST)
+        vertex = _linear_program(
+            cut,
+            np.vstack([self.rows, -self.rows]),
+            np.concatenate([self.high, -self.low]),
+            np.ones((1, self.k)),
+            np.ones(1),
+            np.column_stack([self.lower, np.maximum(self.upper, self.lower)]),
+        )
+        assert vertex is not None
+        return np.clip(vertex, self.lower, self.upper)
+
+    def nearest(self, log_z: Array) -> Array:
+        """Find the mixture (k,) nearest to positive numbers z in Kullback-Leibler divergence.
+
+        It is ``clip(z exp(c + sum of multipliers of the sums that i is in))``, with the bounds.
+        The multipliers are found one by one, around and around, so that limits on several sums
+        hold only roughly.
+
+        Args:
+            log_z: (k,) the logs of z.
+        """
+        multipliers = np.zeros(len(self.rows))
+        h = self._clipped(log_z)
+        for _ in range(_SWEEPS):
+            worst = 0.0
+            for index, row in enumerate(self.rows):
+                total = row @ h
+                goal = float(np.clip(total, self.low[index], self.high[index]))
+                if multipliers[index] < 0:  # a limit from above that may be too tight by now
+                    goal = self.high[index]
+                elif multipliers[index] > 0:
+                    goal = self.low[index]
+                # Exact but for the bounds: the other weights shrink as these grow.
+                step = _log_odds(goal) - _log_odds(float(total))
+                old = multipliers[index]
+                new = np.clip(old + step, -700.0, 700.0)
+                if old and new * old < 0:
+                    new = 0.0
+                multipliers[index] = new
+                if new != old:
+                    worst = max(worst, abs(new - old))
+                    h = self._clipped(log_z + multipliers @ self.rows)
+            if worst < 1e-7:
+                break
+        return h
+
+    def _clipped(self, log_z: Array) -> Array:
+        """Solve for the constant c at which ``clip(z exp(c), lower, upper)`` sums to 1."""
+        z = np.exp(np.maximum(log_z - log_z.max(), -700.0))
+        h = z / z.sum()
+        if np.all(h >= self.lower) and np.all(h <= self.upper):
+            return np.asarray(h)
+        # Those below their bounds, or those above, are at their bounds in the solution too,
+        # whichever miss by more together.
+        free, left = np.ones(self.k, bool), 1.0
+        for _ in range(self.k):
+            total = z[free].sum()
+            h = np.where(free, z * (left / total) if total > 0 else 0.0, h)
+            under = np.where(free, np.maximum(self.lower - h, 0.0), 0.0)
+            over = np.where(free, np.maximum(h - self.upper, 0.0), 0.0)
+            if not under.any() and not over.any():
+                break
+            bound = under > 0 if under.sum() >= over.sum() else over > 0
+            h = np.where(bound, np.clip(h, self.lower, self.upper), h)
+            free = free & ~bound
+            left = max(1.0 - h[~free].sum(), 0.0)
+            if not free.any():
+                break
+        return np.asarray(np.clip(h, self.lower, self.upper))
+
+
+def _log_odds(share: float) -> float:
+    return float(np.log(max(share, 1e-300)) - np.log(max(1.0 - share, 1e-300)))
+
+
+@dataclass(frozen=True, eq=False)
+class Interior:
+    """A polytope's relative interior.
+
+    Attributes:
+        centre: (k,) a mixture that meets no bound that it could keep away from.
+        free: (k,) which weights can move.
+        equal: (e, k) sums that cannot, beginning with the sum of all weights.
+        sums: (e,) what those sums are.
+        rows: (r', k) sums that can move.
+        low: (r',) their lower limits.
+        high: (r',) their upper limits.
+    """
+
+    centre: Array
+    free: NDArray[np.bool_]
+    equal: Array
+    sums: Array
+    rows: Array
+    low: Array
+    high: Array
+
+
+def _interior_of_box(p: Polytope) -> Interior | None:
+    least, most = p.lower.sum(), p.upper.sum()
+    if least > 1 + FEASIBLE or most < 1 - FEASIBLE:
+        return None
+    share = (1.0 - least) / (most - least) if most > least else 0.0
+    centre = p.lower + (p.upper - p.lower) * np.clip(share, 0.0, 1.0)
+    free = p.upper - p.lower > EQUAL
+    if least > 1 - EQUAL or most < 1 + EQUAL:
+        free = np.zeros(p.k, bool)
+    return _make_interior(p, centre, free, np.zeros(0, bool))
+
+
+def _interior_with_rows(p: Polytope) -> Interior | None:
+    """Find which constraints can be slack at all, and a point where all of those are."""
+    k, r = p.k, len(p.rows)
+    # matrix h <= limit
+    matrix = np.vstack([-np.eye(k), np.eye(k), -p.rows, p.rows])
+    limit = np.concatenate([-p.lower, p.upper, -p.low, p.high])
+    m = len(limit)
+    # Freund, Roundy and Todd 1985: over the homogenised polytope the largest sum of slacks, each
+    # counted up to 1, is attained where every constraint that can be slack is. The variables are
+    # h times theta, theta of 1 or more, and the slacks.
+    found = _linear_program(
+        np.concatenate([np.zeros(k), [_LITTLE], -np.ones(m)]),
+        np.hstack([matrix, -limit[:, None], np.eye(m)]),
+        np.zeros(m),
+        np.concatenate([np.ones(k), [-1.0], np.zeros(m)])[None],
+        np.zeros(1),
+        np.array([(0.0, np.inf)] * k + [(1.0, 1.0 / _LEAST_SLACK)] + [(0.0, 1.0)] * m),
+    )
+    if found is None:
+        return None
+    slack = found[k + 1 :] > 0.5
+    tight = ~slack
+    # Then as far inside as can be, measured by the smallest of the slacks that can be positive.
+    best = _linear_program(
+        np.concatenate([np.zeros(k), [-1.0]]),
+        np.hstack([matrix, slack[:, None].astype(float)]),
+        limit + np.where(tight, FEASIBLE / 10, 0.0),
+        np.concatenate([np.ones(k), [0.0]])[None],
+        np.ones(1),
+        np.array([(0.0, 1.0)] * k + [(0.0, 1.0)]),
+    )
+    centre = found[:k] / found[k] if best is None else best[:k]
+    free = ~(tight[:k] | tight[k : 2 * k])
+    stuck = tight[2 * k : 2 * k + r] | tight[2 * k + r :]
+    return _make_interior(p, np.clip(centre, p.lower, p.upper), free, stuck)
+
+
+def _make_interior(
+    p: Polytope, centre: Array, free: NDArray[np.bool_], stuck: NDArray[np.bool_]
+) -> Interior:
+    centre = centre.copy()
+    at_upper = np.abs(p.upper - centre) < np.abs(centre - p.lower)
+    centre[~free] = np.where(at_upper, p.upper, p.lower)[~free]
+    sums = p.rows @ centre
+    goals = np.where(np.abs(sums - p.high) < np.abs(sums - p.low), p.high, p.low)
+    equal = np.vstack([np.ones((1, p.k)), p.rows[stuck]])
+    goal = np.concatenate([[1.0], goals[stuck]])
+    centre = corrected(centre, free, equal, goal)
+    # Sums of weights none of which moves are no constraint any more.
+    moving = ~stuck & (p.rows[:, free].any(axis=1))
+    return Interior(centre, free, equal, goal, p.rows[moving], p.low[moving], p.high[moving])
+
+
+def corrected(h: Array, free: NDArray[np.bool_], equal: Array, sums: Array) -> Array:
+    """Move the free weights the least, relative to their sizes, so that sums come out right.
+
+    Args:
+        h: (k,) a mixture that is nearly right.
+        free: (k,) which weights may move.
+        equal: (e, k) of 0 and 1.
+        sums: (e,) what ``equal h`` should be.
+    """
+    for _ in range(3):
+        off = sums - equal @ h
+        if not free.any() or np.abs(off).max() < 1e-16:
+            break
+        scale = np.where(free, np.maximum(h, 0.0), 0.0)
+        system = (equal * scale) @ equal.T
+        h = h + scale * (equal.T @ np.linalg.lstsq(system, off, rcond=1e-12)[0])
+    return h
+
+
+def _linear_program(
+    cost: Array, matrix: Array, limit: Array, equal: Array, sums: Array, bounds: Array
+) -> Array | None:
+    """Minimise cost x with matrix x <= limit, equal x = sums and bounds; None if infeasible."""
+    from scipy.optimize import linprog
+
+    finite = np.isfinite(limit)
+    found = linprog(
+        cost,
+        A_ub=matrix[finite],
+        b_ub=limit[finite],
+        A_eq=equal,
+        b_eq=sums,
+        bounds=bounds,
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    if found.status == 2:
+        return None
+    if found.x is None:
+        raise RuntimeError(f"HiGHS: {found.message}")
+    return np.asarray(found.x, dtype=np.float64)

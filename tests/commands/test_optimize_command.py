@@ -1,0 +1,225 @@
+import csv
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+import typer
+import yaml
+from random_fits import additive, random_fit
+from typer.testing import CliRunner
+
+from mixfit.base.errors import MixfitError
+from mixfit.commands.optimize import optimize
+from mixfit.fitting.file import save_fit
+from mixfit.fitting.fit import fit
+from mixfit.fitting.result import FitOptions
+from mixfit.runs.runs import read_runs
+
+BUDGET = ("--model-size", "1B", "--tokens", "10B")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command in a folder with a fit file, giving standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    save_fit(random_fit("joint", 3, 2, 1), "fit.yaml")
+    app = typer.Typer()
+    app.command()(optimize)
+
+    def command(*arguments, file="fit.yaml"):
+        done = CliRunner().invoke(app, [file, *arguments])
+        if isinstance(done.exception, MixfitError):
+            raise done.exception
+        assert done.exception is None, done.exception
+        return done.stdout, done.stderr
+
+    return command
+
+
+def refused(run, *arguments, file="fit.yaml"):
+    with pytest.raises(MixfitError) as caught:
+        run(*arguments, file=file)
+    return str(caught.value)
+
+
+def test_one_budget(run):
+    out, err = run(*BUDGET, "-o", "mixture.yaml")
+    lines = out.splitlines()
+    assert lines[0] == "joint law of fit.yaml: 1B parameters, 10B tokens; 2 targets alike"
+    assert "as good within 0.1%" in lines[2]
+    assert "uniform" in lines[2]
+    shares = [float(line.split()[1]) for line in lines[4:7]]
+    assert round(sum(shares), 6) == 100
+    assert "average loss" in out
+    assert "ok    no direction leads down: gap" in err or "ok    optimum certified: gap" in err
+    assert "wrote  mixture.yaml" in err.replace("wrote ", "wrote  ").replace("   ", "  ")
+    with open("mixture.yaml", encoding="utf-8") as stream:
+        content = yaml.safe_load(stream)
+    assert content["schema"] == "mixfit.mixture/1"
+    assert content["fit"]["path"] == "fit.yaml"
+    assert content["mixtures"][0]["gap"] < 1e-8
+
+
+def test_the_report_of_a_law_whose_optimum_is_known(run):
+    save_fit(
+        additive({"web": [1, 2, 0.5]}, {"web": [0.5] * 3}, ["web", "code", "books"]), "known.yaml"
+    )
+    out, err = run(*BUDGET, "--min", "books=0.2", file="known.yaml")
+    assert out == (
+        "additive law of known.yaml: 1B parameters, 10B tokens; target web\n"
+        "\n"
+        "domain    h* %  as good within 0.1%  unconstrained  uniform\n"
+        "───────────────────────────────────────────────────────────\n"
+        "web       16.0         10.0 to 23.0           19.0     33.4\n"
+        "code      64.0         57.0 to 70.0           76.2     33.3\n"
+        "books     20.0         20.0 to 21.5            4.8     33.3\n"
+        "\n"
+        "loss    2.1492                              2.1360   2.1944\n"
+        "\n"
+        "active constraint  costs, in loss\n"
+        "─────────────────────────────────\n"
+        "--min books=0.2           0.01328\n"
+        "\n"
+    )
+    assert "ok    optimum certified: gap" in err
+
+
+def test_standard_output_holds_the_file_alone(run):
+    out, _ = run(*BUDGET, "-o", "-")
+    assert yaml.safe_load(out)["schema"] == "mixfit.mixture/1"
+    out, _ = run(*BUDGET, "--format", "hf", "-o", "-")
+    assert sum(round(1e6 * p) for p in json.loads(out)["probabilities"]) == 10**6
+    with open("prefixes.yaml", "w", encoding="utf-8") as stream:
+        stream.write("d0: /a\nd1: /b\nd2: /c\n")
+    out, _ = run(*BUDGET, "--format", "megatron", "--prefixes", "prefixes.yaml", "-o", "-")
+    assert set(out.split()[1::2]) <= {"/a", "/b", "/c"}
+    out, _ = run("--model-size", "1B,2B", "--tokens", "1B", "--format", "csv", "-o", "-")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["model_size"] for row in rows] == ["1e+09"] * 3 + ["2e+09"] * 3
+
+
+def test_the_same_bytes_again(run):
+    asked = (*BUDGET, "--max", "d0=0.3", "--prior", "uniform", "--kl", "0.01", "-o", "-")
+    assert run(*asked) == run(*asked)
+
+
+def test_a_grid(run):
+    out, err = run("--model-size", "100M,1B", "--tokens", "1B,10B", "--tokens", "100B")
+    assert "6 budgets" in out
+    assert len([line for line in out.splitlines() if line.strip().startswith(("100M", "1B"))]) == 6
+    assert "gap of 6" in err
+
+
+def test_each_target(run):
+    out, _ = run(*BUDGET, "--each-target", "-o", "each.yaml")
+    assert "for each target alone" in out
+    with open("each.yaml", encoding="utf-8") as stream:
+        entries = yaml.safe_load(stream)["mixtures"]
+    assert [entry["target"] for entry in entries] == ["t0", "t1"]
+    assert "takes one --model-size" in refused(run, "--each-target", "--flops", "1e20")
+
+
+def test_flops(run):
+    out, _ = run(
+        "--flops", "1e20", "--model-size-range", "100M,1B", "--tokens-range", "1B,1T", "-o", "-"
+    )
+    (entry,) = yaml.safe_load(out)["mixtures"]
+    assert 6 * entry["model_size"] * entry["tokens"] == pytest.approx(1e20)
+    assert "leave out --model-size" in refused(run, "--flops", "1e20", *BUDGET)
+
+
+def test_constraints_from_files(run):
+    with open("tokens.csv", "w", encoding="utf-8") as stream:
+        stream.write("domain,tokens\nd0,500M\nd1,1B\n")
+    out, err = run(
+        *BUDGET, "--available", "tokens.csv", "--available", "d2=2.4B", "--max-epochs", "3",
+        "--group", "pair=d0,d1", "--max", "pair=0.4", "--no-worse-than", "t0=100", "-o", "-",
+    )  # fmt: skip
+    weights = yaml.safe_load(out)["mixtures"][0]["weights"]
+    assert weights["d0"] <= 0.15 + 1e-6
+    assert weights["d1"] <= 0.3 + 1e-6
+    assert weights["d2"] <= 0.72 + 1e-6
+    assert weights["d0"] + weights["d1"] <= 0.4 + 2e-6
+    assert err == "" or "note" in err or "ok" in err
+
+
+def test_no_worse_than_a_mixture(run):
+    out, _ = run(*BUDGET, "--target", "t0", "--no-worse-than", "uniform", "-o", "-")
+    entry = yaml.safe_load(out)["mixtures"][0]
+    uniform = entry["baselines"][0]["predicted_loss"]
+    assert all(entry["predicted_loss"][t] <= uniform[t] + 1e-7 for t in uniform)
+
+
+def test_baselines(run):
+    with open("base.yaml", "w", encoding="utf-8") as stream:
+        stream.write("d0: 0.5\nd1: 0.5\n")
+    out, _ = run(*BUDGET, "--baseline", "base=base.yaml", "--baseline", "d0=1,d2=1")
+    assert "base" in out.splitlines()[2]
+    assert "given 2" in out.splitlines()[2]
+    _, err = run(*BUDGET, "--quiet")
+    assert err == ""
+
+
+def test_observed_mixtures_are_read_from_the_runs_while_they_are_the_same(run, tmp_path):
+    rng = np.random.default_rng(0)
+    h = rng.dirichlet(np.ones(2), 12)
+    with open("runs.csv", "w", encoding="utf-8") as stream:
+        stream.write("weight_a,weight_b,model_size,n_tokens,loss_x\n")
+        for a, b in h:
+            for N, D in ((1e8, 1e9), (1e9, 1e10), (3e8, 5e9)):
+                loss = 1 + 1 / (a**0.5 + b**0.5) + 30 / N**0.2 + 100 / D**0.25
+                stream.write(f"{a},{b},{N},{D},{loss}\n")
+    made = fit(read_runs("runs.csv"), options=FitOptions(restarts=1, hops=0), jobs=1)
+    save_fit(made, "made.yaml")
+    assert "best observed" in run(*BUDGET, file="made.yaml")[0]
+    out, _ = run(*BUDGET, "--prior", "observed", "--kl", "10", "-o", "-", file="made.yaml")
+    weights = yaml.safe_load(out)["mixtures"][0]["weights"]
+    assert weights["a"] == pytest.approx(h[:, 0].mean(), abs=0.01)
+    with open("runs.csv", "a", encoding="utf-8") as stream:
+        stream.write("0.5,0.5,1e8,1e9,3.0\n")
+    assert "best observed" not in run(*BUDGET, file="made.yaml")[0]
+    assert "best observed" in run(*BUDGET, "--runs", "runs.csv", file="made.yaml")[0]
+    text = refused(run, *BUDGET, "--prior", "observed", "--kl", "1", file="made.yaml")
+    assert "--runs" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "the joint law depends on N: give --model-size, such as --model-size 7B."),
+        ((*BUDGET, "--target", "tt0"), "Did you mean 't0'"),
+        ((*BUDGET, "--target", "t0=-1"), "0 or more"),
+        ((*BUDGET, "--target", "t0=0"), "All target weights are 0"),
+        ((*BUDGET, "--target", "t0=x"), "--target t0=x: 'x' is not a number"),
+        ((*BUDGET, "--min", "d00=0.1"), "Did you mean 'd0'"),
+        ((*BUDGET, "--min", "d0"), "write NAME=NUMBER"),
+        ((*BUDGET, "--min", "d0=0.6", "--min", "d1=0.6"), "--min d0=0.6, --min d1=0.6"),
+        ((*BUDGET, "--min", "d0=0.6", "--min", "d0=0.6"), "stands twice"),
+        ((*BUDGET, "--group", "g"), "write NAME=DOMAIN"),
+        ((*BUDGET, "--available", "none.yaml"), "none.yaml: there is no such file"),
+        ((*BUDGET, "--prior", "uniform"), "--prior needs --kl"),
+        ((*BUDGET, "--kl", "0.1"), "--kl needs --prior"),
+        ((*BUDGET, "--prior", "d0=-1,d1=1", "--kl", "0.1"), "d0=-1 is not a weight"),
+        ((*BUDGET, "--prior", "d0=0,d1=0", "--kl", "0.1"), "all weights are 0"),
+        ((*BUDGET, "--baseline", "x"), "write NAME=FILE"),
+        ((*BUDGET, "--no-worse-than", "uniform", "--no-worse-than", "uniform"), "one mixture"),
+        ((*BUDGET, "--format", "jsno", "-o", "x"), "Did you mean 'json'"),
+        ((*BUDGET, "--format", "json"), "needs --out"),
+        ((*BUDGET, "--format", "megatron", "-o", "x"), "needs --prefixes"),
+        (("--flops", "1e40"), "--model-size-range"),
+        (("--flops", "1e20", "--tokens-range", "1B"), "smallest and the largest"),
+        (("--model-size", "1B", "--tokens", "ten"), "--tokens: 'ten' is not a number"),
+        (("--model-size", "0", "--tokens", "1B"), "positive"),
+    ],
+)
+def test_what_cannot_be_used_is_said(run, arguments, words):
+    assert words in refused(run, *arguments)
+
+
+def test_help_does_not_import_what_is_slow(run):
+    # The command's module is imported by every command line.
+    assert "mixfit.commands.optimize" in sys.modules
+    source = sys.modules["mixfit.commands.optimize"].__dict__
+    assert not {"np", "numpy", "pd", "scipy"} & set(source)

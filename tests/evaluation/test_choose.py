@@ -1,0 +1,207 @@
+"""``--law auto``: what is held out, which law is chosen, and that the choice is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from mixfit.base.errors import Note, UsageError
+from mixfit.cli import app
+from mixfit.evaluation import compare
+from mixfit.evaluation.choose import CANDIDATES, fit_auto
+from mixfit.evaluation.compare import compare_laws
+from mixfit.fitting.file import load_fit, save_fit
+from mixfit.fitting.result import SELECTION_RULE, FitOptions
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.formula import Formula
+from mixfit.runs.runs import Runs
+from mixfit.runs.splits import selection_splits
+
+QUICK = FitOptions(restarts=2, hops=0)
+DOMAINS = ("web", "code", "wiki")
+TRUTH = {
+    "chinchilla": {"E": [1.0], "A": [50.0], "alpha": [0.25], "B": [100.0], "beta": [0.2]},
+    "additive": {
+        **{"E": [1.0], "C": [0.5, 1.0, 2.0], "gamma": [0.3, 0.6, 0.9]},
+        **{"A": [50.0], "alpha": [0.25], "B": [100.0], "beta": [0.2]},
+    },
+}
+
+
+def table(law="additive", mixtures=12, sizes=(1e8, 2e8, 4e8), lengths=(1e9, 3e9), noise=1e-3):
+    rng = np.random.default_rng(0)
+    h = 0.05 + 0.85 * rng.dirichlet(np.ones(3), mixtures)
+    N, D, row = (x.reshape(-1) for x in np.meshgrid(sizes, lengths, np.arange(mixtures)))
+    h = h[row.astype(int)]
+    formula = Formula(CATALOGUE[law], 3)
+    theta = formula.internal({name: np.array(x) for name, x in TRUTH[law].items()})
+    loss = formula.predict(theta, N, D, h) * np.exp(noise * rng.normal(size=len(N)))
+    return Runs.from_arrays(N, D, h, {"web": loss}, DOMAINS)
+
+
+def only(monkeypatch, *laws):
+    monkeypatch.setattr("mixfit.evaluation.choose.CANDIDATES", laws)
+
+
+def test_candidates_are_the_designed_laws():
+    assert {"chinchilla", "simple", "additive", "joint", "full", "powered"} <= set(CANDIDATES)
+    assert {"coupled", "coupled-joint"} <= set(CANDIDATES)
+    assert not {"ye-m1", "bimix", "ridge"} & set(CANDIDATES)
+
+
+def test_mixtures_and_the_largest_size_are_held_out():
+    plan = selection_splits(table())
+    assert plan.decisive == ("new mixtures", "400M")
+    assert [split.fold for split in plan.splits] == [*range(1, 11), 1]
+
+
+def test_with_two_sizes_the_longest_trainings_are_held_out():
+    plan = selection_splits(table(sizes=(1e8, 2e8), lengths=(1e9, 2e9, 4e9, 8e9)))
+    assert plan.decisive == ("new mixtures", "D>4B")
+
+
+def test_what_cannot_be_held_out_is_left_out():
+    assert selection_splits(table(sizes=(1e8,))).decisive == ("new mixtures",)
+    assert len(selection_splits(table(mixtures=3, sizes=(1e8,))).splits) == 3
+    assert selection_splits(table(mixtures=1)).decisive == ("400M",)
+    with pytest.raises(UsageError) as caught:
+        selection_splits(table(mixtures=1, sizes=(1e8,)))
+    assert str(caught.value) == (
+        "There is nothing to hold out, as auto must: the rows have one mixture, fewer than three"
+        " model sizes and too few training lengths. Name a law, or a shrinkage."
+    )
+
+
+def test_a_law_whose_shrinkage_cannot_be_chosen_is_left_out(monkeypatch, tmp_path):
+    only(monkeypatch, "chinchilla", "coupled-linear:auto")
+    runs = table(mixtures=2, sizes=(1e8,))  # a fold leaves one mixture to fit
+    found = fit_auto(runs, options=QUICK, jobs=1)
+    assert found.law == "chinchilla"
+    (_, excluded) = found.selection.candidates
+    assert (excluded.excluded, excluded.mre, excluded.parts) == ("not applicable to web", None, {})
+    save_fit(found, tmp_path / "fit.yaml")
+    assert load_fit(tmp_path / "fit.yaml").selection == found.selection
+    compared = compare_laws(selection_splits(runs), ["chinchilla", "coupled-linear:auto"])
+    assert (
+        Note(
+            "not-applicable",
+            "coupled-linear:auto is not applicable: nothing is left to hold out within the rows"
+            " fitted, as auto must",
+            "web",
+        )
+        in compared.notes
+    )
+
+
+@pytest.mark.parametrize("truth", ["chinchilla", "additive"])
+def test_the_law_that_made_the_losses_is_chosen(monkeypatch, truth):
+    only(monkeypatch, "chinchilla", "additive")
+    found = fit_auto(table(truth), options=QUICK, jobs=1)
+    assert found.law == found.selection.law == truth
+    assert found.options == QUICK
+    assert found.notes[0].code == "selection"
+    assert found.notes[0].text.startswith(f"auto chose {truth}: ")
+
+
+def test_the_choice_and_the_figures_are_kept_in_the_file(monkeypatch, tmp_path):
+    only(monkeypatch, "chinchilla", "additive")
+    found = fit_auto(table(), options=QUICK, jobs=1)
+    path = tmp_path / "fit.yaml"
+    save_fit(found, path)
+    content = yaml.safe_load(path.read_text())
+    assert content["law"] == "additive"
+    assert content["selection"]["rule"] == SELECTION_RULE
+    assert [c["law"] for c in content["selection"]["candidates"]] == ["chinchilla", "additive"]
+    for candidate in content["selection"]["candidates"]:
+        parts = candidate["parts"]
+        assert list(parts) == ["new mixtures", "400M"]
+        assert candidate["mre"] == pytest.approx(sum(parts.values()) / 2)
+    again = load_fit(path)
+    assert again.selection == found.selection
+    save_fit(again, tmp_path / "again.yaml")
+    assert (tmp_path / "again.yaml").read_text() == path.read_text()
+
+
+def spoil(monkeypatch, law, change):
+    """Change what comes out of the fits of one law to the rows that are compared."""
+    real = compare._run
+
+    def spoiled(task):
+        found = real(task)
+        return {**found, law: change(found[law])}
+
+    monkeypatch.setattr(compare, "_run", spoiled)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf])
+def test_a_law_that_predicts_nonsense_is_never_chosen(monkeypatch, value):
+    only(monkeypatch, "chinchilla", "additive")
+
+    def change(result):
+        train, *tests = result.predicted
+        return result._replace(predicted=(train, *(np.full_like(t, value) for t in tests)))
+
+    spoil(monkeypatch, "additive", change)
+    found = fit_auto(table(), options=QUICK, jobs=1)
+    assert found.law == "chinchilla"
+    excluded = {c.law: c.excluded for c in found.selection.candidates}
+    assert excluded["additive"].startswith("predicts losses that are not finite or not positive")
+
+
+def test_a_law_that_failed_to_fit_is_never_chosen(monkeypatch):
+    only(monkeypatch, "chinchilla", "additive")
+    spoil(monkeypatch, "additive", lambda result: result._replace(failed=True))
+    assert fit_auto(table(), options=QUICK, jobs=1).law == "chinchilla"
+
+
+def test_a_law_that_does_not_converge_on_all_rows_is_passed_over(monkeypatch):
+    from dataclasses import replace
+
+    from mixfit.evaluation import choose as selection
+
+    only(monkeypatch, "chinchilla", "additive")
+    real = selection.fit
+
+    def fit(runs, law, **options):
+        found = real(runs, law, **options)
+        if law == "chinchilla":
+            return found
+        targets = {t: replace(f, status="not converged") for t, f in found.targets.items()}
+        return replace(found, targets=targets)
+
+    monkeypatch.setattr(selection, "fit", fit)
+    found = fit_auto(table(), options=QUICK, jobs=1)
+    assert found.law == "chinchilla"
+    excluded = {c.law: c.excluded for c in found.selection.candidates}
+    assert excluded["additive"] == "its fit to all rows did not converge for web"
+
+
+def test_no_law_left_is_an_error(monkeypatch):
+    only(monkeypatch, "chinchilla")
+    spoil(monkeypatch, "chinchilla", lambda result: result._replace(failed=True))
+    with pytest.raises(UsageError) as caught:
+        fit_auto(table(), options=QUICK, jobs=1)
+    assert str(caught.value) == (
+        "--law auto can trust no law (chinchilla: 11 of 11 fits failed). Name one with --law."
+    )
+
+
+def test_the_command_chooses_and_records(monkeypatch, sample_runs, tmp_path):
+    only(monkeypatch, "chinchilla", "additive")
+    path = tmp_path / "fit.yaml"
+    done = CliRunner().invoke(
+        app,
+        [
+            *("fit", str(sample_runs / "additive.csv"), "--law", "auto", "--targets", "web"),
+            *("--where", "model_size<=2e8,n_tokens>2e9", "--restarts", "1", "--hops", "0"),
+            *("--jobs", "1", "-o", str(path)),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    chosen = load_fit(path)
+    assert chosen.law == chosen.selection.law == "additive"
+    assert done.stdout.startswith("additive law on ")
+    assert "note  auto chose additive: lowest mean held-out MRE, " in done.stderr
+    assert done.stderr.endswith(f"wrote  {path}\n")

@@ -1,0 +1,91 @@
+"""Scores by target and size, their means, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixfit.base.errors import InputError
+from mixfit.evaluation.evaluate import ALL_SIZES, evaluate
+from mixfit.fitting.fit import fit
+from mixfit.fitting.result import FitOptions
+from mixfit.runs.runs import Runs
+
+
+def make_runs(domains=("web", "code"), targets=("web", "math"), sizes=(1e8, 2e8), seed=0):
+    rng = np.random.default_rng(seed)
+    h = np.repeat(rng.dirichlet(np.ones(len(domains)), 5), 4 * len(sizes), axis=0)
+    N = np.tile(np.repeat(sizes, 4), 5)
+    D = np.tile([1e9, 2e9, 4e9, 8e9], 5 * len(sizes))
+    losses = dict.fromkeys(targets, 1.5 + 30 * N ** (-0.2) + 200 * D ** (-0.3) + 0.1 * h[:, 0])
+    return Runs.from_arrays(N, D, h, losses, list(domains))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit(make_runs(), "chinchilla", options=FitOptions(restarts=2, hops=0), jobs=1)
+
+
+def test_scores_are_those_of_the_definition(fitted):
+    runs = make_runs()
+    found = evaluate(fitted, runs)
+    predicted = fitted.predict(runs.N, runs.D, runs.h)["web"]
+    observed = runs.losses_of("web")
+    small = runs.N == 1e8
+    score = found.scores["web", 1e8]
+    relative = 100 * (predicted - observed)[small] / observed[small]
+    assert score.rows == 20
+    assert score.mre == pytest.approx(np.abs(relative).mean())
+    assert score.bias == pytest.approx(relative.mean())
+    whole = found.scores["web", ALL_SIZES]
+    both = [found.scores["web", size].mre for size in (1e8, 2e8)]
+    assert whole.mre == pytest.approx(np.mean(both))
+    assert found.average[1e8].mre == pytest.approx(
+        np.mean([found.scores[t, 1e8].mre for t in ("web", "math")])
+    )
+
+
+def test_missing_losses_count_for_their_target_only(fitted):
+    runs = make_runs()
+    losses = runs.losses.copy()
+    losses[runs.N == 2e8, 1] = np.nan
+    less = Runs.from_arrays(
+        runs.N, runs.D, runs.h, dict(zip(runs.targets, losses.T, strict=True)), runs.domains
+    )
+    found = evaluate(fitted, less)
+    assert ("math", 2e8) not in found.scores
+    assert found.scores["math", ALL_SIZES] == found.scores["math", 1e8]
+    assert found.average[2e8].mre == found.scores["web", 2e8].mre
+
+
+def test_targets_over_a_limit(fitted):
+    found = evaluate(fitted, make_runs())
+    worst = max(found.scores[t, ALL_SIZES].mre for t in found.targets)
+    assert found.targets_over(worst) == ()
+    assert found.targets_over(worst / 2) != ()
+
+
+def test_other_domains_are_refused(fitted):
+    with pytest.raises(InputError, match="have the domains code, web and the fit has web, code"):
+        evaluate(fitted, make_runs(domains=("code", "web")))
+
+
+def test_no_common_target_is_refused(fitted):
+    with pytest.raises(InputError, match="they have books, and the fit has web, math"):
+        evaluate(fitted, make_runs(targets=("books",)))
+
+
+def test_a_missing_target_is_noted(fitted):
+    notes = evaluate(fitted, make_runs(targets=("web",))).notes
+    assert [(note.code, note.text) for note in notes] == [
+        ("missing-targets", "the runs have no loss for math of the fit")
+    ]
+
+
+def test_another_size_than_the_only_one_fitted_is_noted():
+    options = FitOptions(restarts=1, hops=0)
+    fixed = fit(make_runs(sizes=(1e8,)), "additive", options=options, jobs=1)
+    notes = evaluate(fixed, make_runs()).notes
+    assert [note.text for note in notes] == [
+        "the fit has no term in N, since all its rows have 100M; these runs have others"
+    ]

@@ -1,0 +1,356 @@
+"""The laws against their equations, and against the laws that they contain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixfit.base.errors import UsageError
+from mixfit.laws.catalogue import CATALOGUE, find_law
+from mixfit.laws.coefficients import LOG_ZERO, NotContainedError
+from mixfit.laws.formula import Formula
+
+K = 3
+N_UNIT, D_UNIT = 1.7e8, 5.1e9
+
+
+# The equations, written from the paper and not from the code; p holds natural parameters.
+
+
+def mixture_term(p, h):
+    return 1 / (p["C"] * h ** p["gamma"]).sum(axis=1)
+
+
+def power(p, name, h):
+    outer = "gamma" if name == "C" else name.replace("C_", "gamma_")
+    return (p[name] * h).sum(axis=1) ** p[outer]
+
+
+def chinchilla(p, N, D, h):  # eq. (2)
+    return p["E"] + p["A"] / N ** p["alpha"] + p["B"] / D ** p["beta"]
+
+
+def simple(p, N, D, h):  # eq. (9)
+    return chinchilla(p, N, D, h) + power(p, "C", h)
+
+
+def additive(p, N, D, h):  # eq. (4)
+    return chinchilla(p, N, D, h) + mixture_term(p, h)
+
+
+def joint(p, N, D, h):  # eq. (5)
+    a, b = power(p, "C_A", h), power(p, "C_B", h)
+    return p["E"] + mixture_term(p, h) + a / N ** p["alpha"] + b / D ** p["beta"]
+
+
+def full(p, N, D, h):  # eqs. (10) and (11)
+    a, b = power(p, "C_A", h), power(p, "C_B", h)
+    alpha, beta = power(p, "C_alpha", h), power(p, "C_beta", h)
+    return p["E"] + mixture_term(p, h) + a / N**alpha + b / D**beta
+
+
+def powered(p, N, D, h):
+    return chinchilla(p, N, D, h) + (p["C"] * h ** p["gamma"]).sum(axis=1) ** -p["kappa"]
+
+
+def coupled(p, N, D, h):
+    fading = mixture_term(p, h) / D ** p["delta"]
+    return p["E"] + fading + p["A"] / N ** p["alpha"] + p["B"] * N ** p["eta"] / D ** p["beta"]
+
+
+def coupled_joint(p, N, D, h):
+    a, b = power(p, "C_A", h), power(p, "C_B", h)
+    fading = mixture_term(p, h) / D ** p["delta"]
+    return p["E"] + fading + a / N ** p["alpha"] + b * N ** p["eta"] / D ** p["beta"]
+
+
+PLAIN = {
+    "chinchilla": chinchilla,
+    "simple": simple,
+    "additive": additive,
+    "joint": joint,
+    "full": full,
+    "powered": powered,
+    "coupled": coupled,
+    "coupled-joint": coupled_joint,
+}
+
+# How many parameters each law has, as the design counts: a constant and a multiple of k.
+COUNTS = {
+    "chinchilla": (5, 0),
+    "simple": (6, 1),
+    "additive": (5, 2),
+    "joint": (5, 4),
+    "full": (5, 6),
+    "powered": (6, 2),
+    "coupled": (7, 2),
+    "coupled-joint": (7, 4),
+}
+
+CONTAINED = [
+    ("chinchilla", "simple"),
+    ("chinchilla", "additive"),
+    ("additive", "joint"),
+    ("joint", "full"),
+    ("additive", "powered"),
+    ("simple", "powered"),
+    ("additive", "coupled"),
+    ("coupled", "coupled-joint"),
+    ("joint", "coupled-joint"),
+]
+
+every_law = pytest.mark.parametrize("law", CATALOGUE.values(), ids=CATALOGUE)
+designed_laws = pytest.mark.parametrize("name", PLAIN)
+seeds = pytest.mark.parametrize("seed", range(3))
+
+
+def draw_theta(formula, rng):
+    """A random point at which each term is of order 1 near the units."""
+    theta = formula.random(rng)
+    for term in formula.law.terms:
+        for exponent in (term.n, term.d):
+            if exponent is not None and exponent.depends_on_mixture:
+                # Exponents far apart would make N^-alpha(h) differ by many orders of magnitude.
+                corners = theta[formula.places(exponent)]
+                corners[: formula.k] = rng.normal(-1.0, 0.1, formula.k)
+                theta[formula.places(exponent)] = corners
+    n, d = np.array([formula.n_unit]), np.array([formula.d_unit])
+    uniform = np.full((1, formula.k), 1 / formula.k)
+    sizes = formula.term_values(theta, n, d, uniform)[:, 0]
+    return formula.rescaled(theta, rng.uniform(0.3, 1.0, len(sizes)) / sizes)
+
+
+def draw_rows(rng, rows, k=K):
+    """N, D and h; the rows 1 and 2 have a zero in h, and row 3 is all of one domain."""
+    h = rng.dirichlet(np.ones(k), rows)
+    h[1, 0] = h[2, -1] = 0.0
+    h[3] = np.eye(k)[0]
+    h /= h.sum(axis=1, keepdims=True)
+    return np.exp(rng.normal(np.log(N_UNIT), 0.8, rows)), rng.uniform(1e9, 2e10, rows), h
+
+
+@designed_laws
+@seeds
+def test_predictions_are_those_of_the_equation(name, seed):
+    rng = np.random.default_rng(seed)
+    formula = Formula(CATALOGUE[name], K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, rng)
+    N, D, h = draw_rows(rng, 30)
+    expected = PLAIN[name](formula.natural(theta), N, D, h)
+    np.testing.assert_allclose(formula.predict(theta, N, D, h), expected, rtol=1e-11)
+
+
+def test_additive_by_hand():
+    formula = Formula(CATALOGUE["additive"], 2)
+    natural = {
+        "E": 1.0,
+        "C": [2.0, 8.0],
+        "gamma": [0.5, 1.0],
+        "A": 100.0,
+        "alpha": 0.25,
+        "B": 2000.0,
+        "beta": 0.5,
+    }
+    theta = formula.internal({name: np.atleast_1d(x).astype(float) for name, x in natural.items()})
+    # 1 + 1 / (2 * 0.5 + 8 * 0.75) + 100 / 100 + 2000 / 1e4
+    found = formula.predict(theta, np.array([1e8]), np.array([1e8]), np.array([[0.25, 0.75]]))
+    np.testing.assert_allclose(found, 1 + 1 / 7 + 1 + 0.2, rtol=1e-13)
+
+
+@designed_laws
+@pytest.mark.parametrize("k", [2, 7])
+def test_count_of_parameters(name, k):
+    constant, multiple = COUNTS[name]
+    law = CATALOGUE[name]
+    assert law.count(k) == constant + multiple * k
+    assert Formula(law, k).size == law.count(k)
+    assert all(len(bound) == law.count(k) for bound in Formula(law, k).bounds)
+
+
+@every_law
+@seeds
+def test_natural_and_internal_are_inverse(law, seed):
+    formula = Formula(law, K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, np.random.default_rng(seed))
+    natural = formula.natural(theta)
+    assert list(natural) == [group.name for group in law.groups]
+    assert [len(x) for x in natural.values()] == [group.size(K) for group in law.groups]
+    np.testing.assert_allclose(formula.internal(natural), theta, rtol=1e-10, atol=1e-12)
+
+
+@every_law
+def test_units_do_not_change_predictions(law):
+    rng = np.random.default_rng(0)
+    formula, other = Formula(law, K, N_UNIT, D_UNIT), Formula(law, K, 3.3e9, 7e7)
+    theta = draw_theta(formula, rng)
+    N, D, h = draw_rows(rng, 20)
+    converted = other.internal(formula.natural(theta))
+    np.testing.assert_allclose(
+        other.predict(converted, N, D, h), formula.predict(theta, N, D, h), rtol=1e-11
+    )
+
+
+@every_law
+def test_prediction_is_the_sum_of_the_terms(law):
+    rng = np.random.default_rng(0)
+    formula = Formula(law, K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, rng)
+    rows = draw_rows(rng, 10)
+    terms = formula.term_values(theta, *rows)
+    assert terms.shape == (len(law.terms), 10)
+    np.testing.assert_allclose(terms.sum(axis=0), formula.predict(theta, *rows), rtol=1e-14)
+
+
+@designed_laws
+def test_terms_can_be_rescaled(name):
+    rng = np.random.default_rng(0)
+    formula = Formula(CATALOGUE[name], K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, rng)
+    rows = draw_rows(rng, 10)
+    terms = formula.term_values(theta, *rows)
+    factors = rng.uniform(0.5, 2.0, len(terms))
+    rescaled = formula.term_values(formula.rescaled(theta, factors), *rows)
+    np.testing.assert_allclose(rescaled, terms * factors[:, None], rtol=1e-12)
+
+
+def normalised_predictions(formula, theta, N, D, h):
+    return formula.predict(theta, N, D, h / h.sum(axis=1, keepdims=True))
+
+
+@every_law
+@seeds
+def test_weight_gradient_inside_the_simplex(law, seed):
+    rng = np.random.default_rng(seed)
+    formula = Formula(law, K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, rng)
+    N, D, _ = draw_rows(rng, 8)
+    h = 0.95 * rng.dirichlet(np.ones(K), 8) + 0.05 / K
+    found = formula.weight_gradient(theta, N, D, h)
+    step = 1e-6
+    expected = [
+        (
+            normalised_predictions(formula, theta, N, D, h + direction)
+            - normalised_predictions(formula, theta, N, D, h - direction)
+        )
+        / (2 * step)
+        for direction in np.eye(K) * step
+    ]
+    # Rounding of predictions near 3 leaves differences 1e-9 off.
+    np.testing.assert_allclose(found, np.transpose(expected), rtol=1e-5, atol=1e-7)
+
+
+@designed_laws
+@seeds
+def test_weight_gradient_at_zero_weight_is_one_sided(name, seed):
+    rng = np.random.default_rng(seed)
+    formula = Formula(CATALOGUE[name], K, N_UNIT, D_UNIT)
+    natural = formula.natural(draw_theta(formula, rng))
+    for group in formula.law.groups:  # inner exponents above 1, where the derivative is finite
+        if group.name == "gamma" and group.per_domain:
+            natural["gamma"] = rng.uniform(1.6, 2.5, K)
+    theta = formula.internal(natural)
+    N, D, _ = draw_rows(rng, 6)
+    h = np.vstack([rng.dirichlet(np.ones(K - 1), 5), [[1.0, 0.0]]])
+    h = np.insert(h, 1, 0.0, axis=1)
+    found = formula.weight_gradient(theta, N, D, h)
+    assert np.all(np.isfinite(found))
+    step = 1e-8
+    moved = normalised_predictions(formula, theta, N, D, h + step * np.eye(K)[1])
+    expected = (moved - formula.predict(theta, N, D, h)) / step
+    # h^1.6 at this step is 1e-5 of h, and rounding leaves 1e-7.
+    np.testing.assert_allclose(found[:, 1], expected, rtol=1e-4, atol=3e-4)
+
+
+def test_weight_gradient_where_a_constant_is_zero():
+    formula = Formula(CATALOGUE["additive"], K)
+    natural = formula.natural(draw_theta(formula, np.random.default_rng(0)))
+    h = np.array([[0.2, 0.3, 0.5]])
+    at = [np.array([1e8]), np.array([1e9]), h]
+    with_E = formula.weight_gradient(formula.internal(natural), *at)
+    without = formula.weight_gradient(formula.internal(natural | {"E": np.zeros(1)}), *at)
+    assert np.all(np.isfinite(without))
+    np.testing.assert_array_equal(with_E, without)
+
+
+@pytest.mark.parametrize(("smaller", "larger"), CONTAINED, ids=[" in ".join(c) for c in CONTAINED])
+@seeds
+def test_a_larger_law_holds_a_smaller_one(smaller, larger, seed):
+    rng = np.random.default_rng(seed)
+    inner = Formula(CATALOGUE[smaller], K, N_UNIT, D_UNIT)
+    outer = Formula(CATALOGUE[larger], K, N_UNIT, D_UNIT)
+    theta = draw_theta(inner, rng)
+    if (smaller, larger) == ("simple", "powered"):  # where simple's gamma is negative
+        theta[inner.slices["gamma"]] = -np.exp(rng.normal(0, 0.5))
+    N, D, h = draw_rows(rng, 30)
+    embedded = outer.embedded(inner, theta)
+    lower, upper = outer.bounds
+    assert np.all((lower <= embedded) & (embedded <= upper))
+    np.testing.assert_allclose(
+        outer.predict(embedded, N, D, h), inner.predict(theta, N, D, h), rtol=1e-12
+    )
+
+
+def test_the_catalogue_declares_what_the_design_lists():
+    declared = {(inner, law.name) for law in CATALOGUE.values() for inner in law.contains}
+    assert declared >= set(CONTAINED)
+    assert set(CATALOGUE) >= set(PLAIN)
+
+
+def test_simple_with_positive_gamma_is_not_within_powered():
+    inner = Formula(CATALOGUE["simple"], K)
+    theta = draw_theta(inner, np.random.default_rng(0))
+    theta[inner.slices["gamma"]] = 0.8
+    with pytest.raises(NotContainedError):
+        Formula(CATALOGUE["powered"], K).embedded(inner, theta)
+
+
+SIZES = {"one N": (True, False), "one D": (False, True), "one N and one D": (True, True)}
+FORMS = {
+    # law: terms left at one N, at one D, and at both, as coefficient and exponents
+    "chinchilla": ("E, B/D", "E, A/N", "E"),
+    "simple": ("E, C, B/D", "E, C, A/N", "E, C"),
+    "additive": ("E, C, B/D", "E, C, A/N", "E, C"),
+    "joint": ("E, C, C_B/D", "E, C, C_A/N", "E, C"),
+    "full": ("E, C, C_B/D", "E, C, C_A/N", "E, C"),
+    "powered": ("E, C, B/D", "E, C, A/N", "E, C"),
+    "coupled": ("E, C/D, B/D", "E, C, A/N", "E, C"),
+    "coupled-joint": ("E, C/D, C_A, C_B/D", "E, C, C_A/N", "E, C"),
+}
+
+
+@designed_laws
+@pytest.mark.parametrize("index", range(3), ids=SIZES)
+def test_forms_for_one_model_size_and_one_token_count(name, index):
+    one_N, one_D = list(SIZES.values())[index]
+    law = CATALOGUE[name].identified(one_model_size=one_N, one_token_count=one_D)
+    form = ", ".join(
+        term.coefficient.name + "/N" * (term.n is not None) + "/D" * (term.d is not None)
+        for term in law.terms
+    )
+    assert form == FORMS[name][index]
+    assert law.uses_model_size == ("/N" in form)
+    assert law.uses_tokens == ("/D" in form)
+
+
+@every_law
+def test_nothing_is_dropped_from_a_table_with_several_sizes(law):
+    assert law.identified(one_model_size=False, one_token_count=False) == law
+
+
+def test_mixture_groups_are_those_of_what_depends_on_h():
+    names = [group.name for group in CATALOGUE["joint"].mixture_groups]
+    assert names == ["C", "gamma", "C_A", "gamma_A", "C_B", "gamma_B"]
+    assert CATALOGUE["chinchilla"].mixture_groups == ()
+
+
+def test_an_unknown_law():
+    with pytest.raises(UsageError) as raised:
+        find_law("aditive")
+    assert str(raised.value) == (
+        f"There is no law 'aditive'. Did you mean 'additive'? Laws: {', '.join(CATALOGUE)}."
+    )
+
+
+def test_log_zero_is_finite():
+    assert np.isfinite(LOG_ZERO)
+    assert np.exp(1e-3 * LOG_ZERO) == 0
