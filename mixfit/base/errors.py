@@ -3,19 +3,52 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+_PARAMETER = re.compile("\x02(\\w+)\x03")
 
 
 class MixfitError(Exception):
     """Wrong input or a wrong command; its text is the whole message for the user.
 
     The text names the file, the column and the row where there are any, and says what to do.
-    Everything else that is raised is a bug in mixfit.
+    Everything else that is raised is a bug in mixfit. It names parameters by `parameter`, so that
+    `str` gives their names to users of Python, and the command line can give those of its options.
+
+    >>> error = UsageError(f"{parameter('max_mre')} is -1; it must be 0 or more.")
+    >>> str(error)
+    'max_mre is -1; it must be 0 or more.'
+    >>> error.said_with(lambda name: "--" + name.replace("_", "-"))
+    '--max-mre is -1; it must be 0 or more.'
+
+    Attributes:
+        text: as it was given, with the names of parameters marked; for another error to quote.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.said_with(lambda name: name)
+
+    def said_with(self, name_of: Callable[[str], str]) -> str:
+        """Give the text with other names for parameters.
+
+        Args:
+            name_of: from the name of a parameter to what to call it.
+        """
+        return _PARAMETER.sub(lambda match: name_of(match.group(1)), self.text)
+
+
+def parameter(name: str) -> str:
+    """Name a parameter in the text of an error (see `MixfitError`)."""
+    return f"\x02{name}\x03"
 
 
 class InputError(MixfitError):

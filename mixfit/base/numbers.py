@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SUFFIXES = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3))
-
-
 _POWERS = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?\s*([KMBT]?)")
 

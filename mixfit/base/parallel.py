@@ -11,7 +11,10 @@ from mixfit.base.errors import WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Executor
+    from concurrent import futures
+    from contextlib import AbstractContextManager
+
+    Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,61 +39,86 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
-def map_tasks(
-    function: Callable[[T], R],
-    tasks: Sequence[T],
-    *,
-    jobs: int | str | None = 1,
-    done: Callable[[], None] = lambda: None,
-) -> list[R]:
-    """Apply a function to each task, spread over processes.
+@contextmanager
+def _silent(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Tell nobody."""
+    yield lambda: None
 
-    An interrupt or an error in a task ends every local process at once, and cancels what a cluster
-    has not begun.
 
-    Args:
-        function: importable by name, without side effects.
-        tasks: what it is applied to; each is sent to a process by pickling.
-        jobs: how many processes of one thread on this machine, at the most: 1 works in this
-            process, None means one for each processor. Or the address of a Dask scheduler, such
-            as ``tcp://host:8786``, on whose workers mixfit is installed; a task whose worker is
-            lost is given to another.
-        done: called after each task.
+class Executor:
+    """Where work is done, and who is told how far it is.
 
-    Returns:
-        The results, in the order of the tasks.
-
-    Raises:
-        WorkerError: if processes end on their own, or a cluster cannot be used.
+    In this process, in several processes of one thread on this machine, or by a Dask cluster, on
+    whose workers mixfit is installed. Results never depend on it.
     """
-    if isinstance(jobs, str):
-        with _on_cluster(jobs) as pool:
-            return _collect(pool, function, tasks, done)
-    jobs = min(jobs or available_processors(), len(tasks))
-    if jobs <= 1:
-        results = []
-        for task in tasks:
-            results.append(function(task))
-            done()
-        return results
-    with _in_processes(jobs, function.__module__) as pool:
-        return _collect(pool, function, tasks, done)
+
+    def __init__(
+        self, jobs: int | None = 1, *, cluster: str | None = None, progress: Progress = _silent
+    ) -> None:
+        """Choose.
+
+        Args:
+            jobs: how many processes at the most: 1 works in this process, None means one for each
+                processor. With more than one, a script must guard what it runs by
+                ``if __name__ == "__main__"``, as processes import it.
+            cluster: in place of processes, the address of a Dask scheduler, such as
+                ``tcp://host:8786``; a task whose worker is lost is given to another.
+            progress: from what is being done and the number of steps to a context that gives a
+                function to be called after each step.
+        """
+        self._jobs, self._cluster, self._progress = jobs, cluster, progress
+
+    @classmethod
+    def of(cls, jobs: int | None | Executor) -> Executor:
+        """Take a number of processes, or an executor as it is."""
+        return jobs if isinstance(jobs, Executor) else cls(jobs)
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T], label: str = "") -> list[R]:
+        """Apply a function to each task.
+
+        An interrupt or an error in a task ends every local process at once, and cancels what a
+        cluster has not begun.
+
+        Args:
+            function: importable by name, without side effects.
+            tasks: what it is applied to; each is sent to a process by pickling.
+            label: what is being done, for who is told of progress.
+
+        Returns:
+            The results, in the order of the tasks.
+
+        Raises:
+            WorkerError: if processes end on their own, or a cluster cannot be used.
+        """
+        with self._progress(label, len(tasks)) as done:
+            if self._cluster is not None:
+                with _on_cluster(self._cluster) as pool:
+                    return _collect(pool, function, tasks, done)
+            jobs = min(self._jobs or available_processors(), len(tasks))
+            if jobs <= 1:
+                results = []
+                for task in tasks:
+                    results.append(function(task))
+                    done()
+                return results
+            with _in_processes(jobs, function.__module__) as pool:
+                return _collect(pool, function, tasks, done)
 
 
 def _collect(
-    pool: Executor, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[], None]
+    pool: futures.Executor, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[], None]
 ) -> list[R]:
     from concurrent.futures import as_completed
 
-    futures = [pool.submit(function, task) for task in tasks]
-    for future in as_completed(futures):
+    pending = [pool.submit(function, task) for task in tasks]
+    for future in as_completed(pending):
         future.result()
         done()
-    return [future.result() for future in futures]
+    return [future.result() for future in pending]
 
 
 @contextmanager
-def _in_processes(jobs: int, module: str) -> Iterator[Executor]:
+def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
@@ -122,7 +150,7 @@ def _in_processes(jobs: int, module: str) -> Iterator[Executor]:
 
 
 @contextmanager
-def _on_cluster(address: str) -> Iterator[Executor]:
+def _on_cluster(address: str) -> Iterator[futures.Executor]:
     try:
         from distributed import Client, KilledWorker
     except ImportError:

@@ -7,8 +7,6 @@ from mixfit.laws.coefficients import FREE, NONNEGATIVE, Constant, PowerSum
 from mixfit.laws.law import Law, Term
 from mixfit.laws.rivals import RIVALS
 
-AUTO_SHRINK = "auto"
-
 _E = Constant("E", NONNEGATIVE)
 _ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
 _BETA = Constant("beta", lower=-7.0, upper=2.0)
@@ -24,146 +22,118 @@ _DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0)
 _ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0)
 _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
 
+CHINCHILLA = Law(
+    "chinchilla",
+    "E + A N^-alpha + B D^-beta",
+    "Hoffmann et al. 2022; the paper's eq. (2)",
+    (_CONSTANT_TERM, _N_TERM, _D_TERM),
+)
+
+SIMPLE = Law(
+    "simple",
+    "E + (sum C_i h_i)^gamma + A N^-alpha + B D^-beta",
+    "the paper's eq. (9), with the letters of N and D as everywhere else",
+    (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
+    contains=(CHINCHILLA,),
+)
+
+ADDITIVE = Law(
+    "additive",
+    "E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta",
+    "the paper's eq. (4)",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
+    contains=(CHINCHILLA,),
+)
+
+JOINT = Law(
+    "joint",
+    "E + 1 / sum C_i h_i^gamma_i"
+    " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B D^-beta",
+    "the paper's eq. (5)",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
+    contains=(ADDITIVE,),
+)
+
+FULL = Law(
+    "full",
+    "as joint, with alpha = (sum C_alpha_i h_i)^gamma_alpha"
+    " and beta = (sum C_beta_i h_i)^gamma_beta",
+    "the paper's eqs. (10) and (11)",
+    (
+        _CONSTANT_TERM,
+        Term("S", _MIXTURE),
+        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha")),
+        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta")),
+    ),
+    contains=(JOINT,),
+)
+
+POWERED = Law(
+    "powered",
+    "E + (sum C_i h_i^gamma_i)^-kappa + A N^-alpha + B D^-beta",
+    "mixfit",
+    (
+        _CONSTANT_TERM,
+        Term("S", PowerSum("C", inner="gamma", outer="kappa", negative=True)),
+        _N_TERM,
+        _D_TERM,
+    ),
+    contains=(ADDITIVE, SIMPLE,),
+)
+
+COUPLED = Law(
+    "coupled",
+    "E + D^-delta / sum C_i h_i^gamma_i + A N^-alpha + B N^eta D^-beta",
+    "mixfit",
+    (
+        _CONSTANT_TERM,
+        _FADING_MIXTURE_TERM,
+        _N_TERM,
+        Term("B", Constant("B"), n=_ETA, d=_BETA),
+    ),
+    contains=(ADDITIVE,),
+)
+
+COUPLED_LINEAR = Law(
+    "coupled-linear",
+    "E + D^-delta / sum C_i h_i^gamma_i + (sum A_i h_i) N^-alpha + (sum B_i h_i) N^eta D^-beta",
+    "mixfit",
+    (
+        _CONSTANT_TERM,
+        _FADING_MIXTURE_TERM,
+        Term("A", PowerSum("A"), n=_ALPHA),
+        Term("B", PowerSum("B"), n=_ETA, d=_BETA),
+    ),
+    contains=(COUPLED,),
+)
+
+COUPLED_JOINT = Law(
+    "coupled-joint",
+    "E + D^-delta / sum C_i h_i^gamma_i"
+    " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
+    "mixfit",
+    (
+        _CONSTANT_TERM,
+        _FADING_MIXTURE_TERM,
+        _N_TERM_OF_H,
+        Term("B", _B_OF_H, n=_ETA, d=_BETA),
+    ),
+    contains=(COUPLED, JOINT,),
+)
+
 DESIGNED: tuple[Law, ...] = (
-    Law(
-        "chinchilla",
-        "E + A N^-alpha + B D^-beta",
-        "Hoffmann et al. 2022; the paper's eq. (2)",
-        (_CONSTANT_TERM, _N_TERM, _D_TERM),
-    ),
-    Law(
-        "simple",
-        "E + (sum C_i h_i)^gamma + A N^-alpha + B D^-beta",
-        "the paper's eq. (9), with the letters of N and D as everywhere else",
-        (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
-        contains=("chinchilla",),
-    ),
-    Law(
-        "additive",
-        "E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta",
-        "the paper's eq. (4)",
-        (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
-        contains=("chinchilla",),
-    ),
-    Law(
-        "joint",
-        "E + 1 / sum C_i h_i^gamma_i"
-        " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B D^-beta",
-        "the paper's eq. (5)",
-        (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
-        contains=("additive",),
-    ),
-    Law(
-        "full",
-        "as joint, with alpha = (sum C_alpha_i h_i)^gamma_alpha"
-        " and beta = (sum C_beta_i h_i)^gamma_beta",
-        "the paper's eqs. (10) and (11)",
-        (
-            _CONSTANT_TERM,
-            Term("S", _MIXTURE),
-            Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha")),
-            Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta")),
-        ),
-        contains=("joint",),
-    ),
-    Law(
-        "powered",
-        "E + (sum C_i h_i^gamma_i)^-kappa + A N^-alpha + B D^-beta",
-        "mixfit",
-        (
-            _CONSTANT_TERM,
-            Term("S", PowerSum("C", inner="gamma", outer="kappa", negative=True)),
-            _N_TERM,
-            _D_TERM,
-        ),
-        contains=("additive", "simple"),
-    ),
-    Law(
-        "coupled",
-        "E + D^-delta / sum C_i h_i^gamma_i + A N^-alpha + B N^eta D^-beta",
-        "mixfit",
-        (
-            _CONSTANT_TERM,
-            _FADING_MIXTURE_TERM,
-            _N_TERM,
-            Term("B", Constant("B"), n=_ETA, d=_BETA),
-        ),
-        contains=("additive",),
-    ),
-    Law(
-        "coupled-linear",
-        "E + D^-delta / sum C_i h_i^gamma_i + (sum A_i h_i) N^-alpha + (sum B_i h_i) N^eta D^-beta",
-        "mixfit",
-        (
-            _CONSTANT_TERM,
-            _FADING_MIXTURE_TERM,
-            Term("A", PowerSum("A"), n=_ALPHA),
-            Term("B", PowerSum("B"), n=_ETA, d=_BETA),
-        ),
-        contains=("coupled",),
-    ),
-    Law(
-        "coupled-joint",
-        "E + D^-delta / sum C_i h_i^gamma_i"
-        " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
-        "mixfit",
-        (
-            _CONSTANT_TERM,
-            _FADING_MIXTURE_TERM,
-            _N_TERM_OF_H,
-            Term("B", _B_OF_H, n=_ETA, d=_BETA),
-        ),
-        contains=("coupled", "joint"),
-    ),
+    CHINCHILLA,
+    SIMPLE,
+    ADDITIVE,
+    JOINT,
+    FULL,
+    POWERED,
+    COUPLED,
+    COUPLED_LINEAR,
+    COUPLED_JOINT,
 )
 
 CATALOGUE: dict[str, Law] = {law.name: law for law in (*DESIGNED, *RIVALS)}
-
-
-def with_shrinkage(law: str, shrink: float | str | None) -> str:
-    """Write a law with how its coefficients are shrunk, such as ``coupled-linear:0.01``.
-
-    >>> with_shrinkage("joint", 0.01), with_shrinkage("joint", None)
-    ('joint:0.01', 'joint')
-    """
-    if shrink is None:
-        return law
-    if isinstance(shrink, str):
-        return f"{law}:{shrink}"
-    short = f"{shrink:g}"
-    return f"{law}:{short if float(short) == shrink else repr(float(shrink))}"
-
-
-def parse_law(text: str) -> tuple[Law, float | str | None]:
-    """Read a law and its shrinkage: a number of 0 or more, ``inf``, ``auto``, or None.
-
-    >>> law, shrink = parse_law("coupled-linear:auto")
-    >>> law.name, shrink
-    ('coupled-linear', 'auto')
-
-    Raises:
-        UsageError: if there is no such law, its coefficients cannot be shrunk, or the number is
-            none.
-    """
-    name, colon, value = text.partition(":")
-    law = find_law(name)
-    if not colon:
-        return law, None
-    if not any(term.shrinkable for term in law.terms):
-        able = ", ".join(x.name for x in CATALOGUE.values() if any(t.shrinkable for t in x.terms))
-        raise UsageError(
-            f"The law {name} has no coefficient for each domain in N or D that --shrink could pull"
-            f" together. Laws that have: {able}."
-        )
-    if value == AUTO_SHRINK:
-        return law, value
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not number >= 0:
-        raise UsageError(f"--shrink {value}: give a number of 0 or more, inf, auto or none.")
-    return law, number
 
 
 def find_law(name: str) -> Law:

@@ -58,14 +58,14 @@ class Law:
         equation: in plain text, as the paper writes it.
         source: where it was published.
         terms: whose sum it is.
-        contains: names of smaller laws that are special cases of it.
+        contains: smaller laws that are special cases of it.
     """
 
     name: str
     equation: str
     source: str
     terms: tuple[Term, ...]
-    contains: tuple[str, ...] = ()
+    contains: tuple[Law, ...] = ()
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -87,6 +87,11 @@ class Law:
     def count(self, k: int) -> int:
         """Count the parameters for k domains."""
         return sum(group.size(k) for group in self.groups)
+
+    @property
+    def shrinkable(self) -> bool:
+        """Whether a term in N or D has a number for every domain."""
+        return any(term.shrinkable for term in self.terms)
 
     def bound(self, domains: Sequence[str], target: str) -> Law:
         """Give the law for one target, for terms that need to know which domain it is.

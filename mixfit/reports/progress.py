@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mixfit.base.parallel import Progress
+
+
+def progress(*, quiet: bool) -> Progress:
+    """Give what an `Executor` tells of its progress: a bar while work is done, or nothing."""
+    if quiet or not sys.stderr.isatty():
+        return _nothing
+    return _bar
+
 
 @contextmanager
-def progress(label: str, total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Show a bar while a block runs.
+def _nothing(label: str, total: int) -> Iterator[Callable[[], None]]:
+    yield lambda: None
 
-    Args:
-        label: what is being done.
-        total: steps in all.
-        quiet: whether to show none.
 
-    Yields:
-        A function to call after each step.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Callable[[], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

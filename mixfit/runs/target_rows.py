@@ -1,0 +1,73 @@
+"""The rows that have a loss for one target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mixfit.base.arrays import Array, Indices, Mask
+    from mixfit.runs.runs import Runs
+
+
+@dataclass(frozen=True, eq=False)
+class TargetRows:
+    """The rows that have a loss for one target, to be fitted or to be predicted.
+
+    Attributes:
+        target: its name.
+        domains: names of the k domains.
+        N: model sizes in parameters, (rows,).
+        D: training lengths in tokens, (rows,).
+        loss: (rows,), none missing.
+        mixture: (rows,) index into the mixtures.
+        mixtures: (m, k), some of which may have no row.
+    """
+
+    target: str
+    domains: tuple[str, ...]
+    N: Array
+    D: Array
+    loss: Array
+    mixture: Indices
+    mixtures: Array
+
+    @classmethod
+    def of(cls, runs: Runs, target: str) -> TargetRows:
+        """Take those of runs.
+
+        Raises:
+            UsageError: there is no such target.
+        """
+        loss = runs.losses_of(target)
+        rows = np.flatnonzero(~np.isnan(loss))
+        return cls(
+            target=target,
+            domains=runs.domains,
+            N=runs.N[rows],
+            D=runs.D[rows],
+            loss=loss[rows],
+            mixture=runs.mixture[rows],
+            mixtures=runs.mixtures,
+        )
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.loss)
+
+    @property
+    def h(self) -> Array:
+        """The weights, (rows, k)."""
+        return self.mixtures[self.mixture]
+
+    def select(self, rows: Mask | Indices) -> TargetRows:
+        """Take some rows: a mask (rows,), or their indices."""
+        return replace(
+            self,
+            N=self.N[rows],
+            D=self.D[rows],
+            loss=self.loss[rows],
+            mixture=self.mixture[rows],
+        )
