@@ -69,7 +69,7 @@ class Executor:
         self._jobs, self._cluster, self._progress = jobs, cluster, progress
 
     @classmethod
-    def of(cls, jobs: int | None | Executor) -> Executor:
+    def of(cls, jobs: int | Executor | None) -> Executor:
         """Take a number of processes, or an executor as it is."""
         return jobs if isinstance(jobs, Executor) else cls(jobs)
 
@@ -103,6 +103,12 @@ class Executor:
                 return results
             with _in_processes(jobs, function.__module__) as pool:
                 return _collect(pool, function, tasks, done)
+
+
+def map_tasks(function, tasks, *, jobs=1, done=lambda: None):  # type: ignore
+    """Old form, on its way out."""
+    executor = Executor(cluster=jobs) if isinstance(jobs, str) else Executor(jobs)
+    return executor.map(function, tasks)
 
 
 def _collect(

@@ -54,7 +54,7 @@ def fit(
     from mixfit.base.files import check_out
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.catalogue import parse_law, with_shrinkage
+    from mixfit.laws.old_text import parse_law, with_shrinkage
     from mixfit.reports.fit import print_fit
     from mixfit.reports.text import print_labelled
 
@@ -90,7 +90,7 @@ def _fit(
 ) -> Fit:
     from mixfit.evaluation.shrinkage import count_tasks
     from mixfit.fitting.fit import fit as fit_runs
-    from mixfit.laws.catalogue import AUTO_SHRINK, parse_law
+    from mixfit.laws.old_text import AUTO_SHRINK, parse_law
     from mixfit.reports.progress import progress
 
     steps = len(table.targets)

@@ -16,7 +16,8 @@ from mixfit.evaluation.tally import CONVERGED, Part, Result, Tally, Task
 from mixfit.fitting.fit import fit_target, refusals
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import target_task
-from mixfit.laws.catalogue import AUTO_SHRINK, CATALOGUE, parse_law, with_shrinkage
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.old_text import AUTO_SHRINK, parse_law, with_shrinkage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -22,7 +22,7 @@ from mixfit.evaluation.comparison import (
 from mixfit.evaluation.evaluate import ALL_SIZES, Score, mean_of, score_of
 from mixfit.evaluation.regressors import REGRESSORS
 from mixfit.fitting.diagnosis import table_notes
-from mixfit.laws.catalogue import parse_law
+from mixfit.laws.old_text import parse_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

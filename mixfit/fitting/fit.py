@@ -15,7 +15,7 @@ from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.objective import huber
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.search import TargetSearch, TargetTask, target_task
-from mixfit.laws.catalogue import parse_law, with_shrinkage
+from mixfit.laws.old_text import parse_law, with_shrinkage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ import numpy as np
 from mixfit.fitting.blocks import make_blocks, sampled
 from mixfit.fitting.objective import Objective
 from mixfit.fitting.solvers import SOLVERS, descend
-from mixfit.laws.catalogue import parse_law, with_shrinkage
 from mixfit.laws.coefficients import NotContainedError
 from mixfit.laws.formula import Formula
+from mixfit.laws.old_text import parse_law, with_shrinkage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,8 +192,8 @@ class TargetSearch:
     def _contained(self, name: str) -> tuple[str, ...]:
         law, shrink = parse_law(name)
         if shrink is None or shrink == np.inf:
-            return law.contains
-        return (with_shrinkage(law.name, np.inf), *law.contains)
+            return tuple(smaller.name for smaller in law.contains)
+        return (with_shrinkage(law.name, np.inf), *(smaller.name for smaller in law.contains))
 
     def refit(self, name: str, params: Mapping[str, Array], mixture_weights: Array) -> Point:
         """Follow an optimum to where it goes when the mixtures weigh otherwise.

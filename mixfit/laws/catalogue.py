@@ -78,7 +78,10 @@ POWERED = Law(
         _N_TERM,
         _D_TERM,
     ),
-    contains=(ADDITIVE, SIMPLE,),
+    contains=(
+        ADDITIVE,
+        SIMPLE,
+    ),
 )
 
 COUPLED = Law(
@@ -118,7 +121,10 @@ COUPLED_JOINT = Law(
         _N_TERM_OF_H,
         Term("B", _B_OF_H, n=_ETA, d=_BETA),
     ),
-    contains=(COUPLED, JOINT,),
+    contains=(
+        COUPLED,
+        JOINT,
+    ),
 )
 
 DESIGNED: tuple[Law, ...] = (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mixfit.base.parallel import Progress
 
 
-def progress(*, quiet: bool) -> Progress:
+def progress_of(*, quiet: bool) -> Progress:
     """Give what an `Executor` tells of its progress: a bar while work is done, or nothing."""
     if quiet or not sys.stderr.isatty():
         return _nothing
@@ -33,3 +33,9 @@ def _bar(label: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def progress(label, total, *, quiet):  # type: ignore
+    """Old form, on its way out."""
+    yield lambda: None

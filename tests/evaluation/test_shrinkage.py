@@ -13,8 +13,9 @@ from mixfit.evaluation.shrinkage import GRID, _choose, choose_shrink, count_task
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, target_task
-from mixfit.laws.catalogue import CATALOGUE, parse_law, with_shrinkage
+from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
+from mixfit.laws.old_text import parse_law, with_shrinkage
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds
 

@@ -7,7 +7,7 @@ from mixfit.base.errors import UsageError
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, target_task
-from mixfit.laws.catalogue import parse_law, with_shrinkage
+from mixfit.laws.old_text import parse_law, with_shrinkage
 from mixfit.runs.runs import Runs
 
 TIED = {
