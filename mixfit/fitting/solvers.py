@@ -131,10 +131,11 @@ def descend(
             trial = np.minimum(np.maximum(trial, lower), upper)
             step = trial[free] - theta[free]
             foretold = -(gradient[free] @ step + 0.5 * step @ matrix @ step)
-            there = objective.at(trial)
-            gain = here.value - there.value if foretold > 0 else -np.inf
-            if gain > 1e-3 * foretold:
-                break
+            if foretold > 0:
+                there = objective.at(trial)
+                gain = here.value - there.value
+                if gain > 1e-3 * foretold:
+                    break
             damping = 4 * damping
             if damping > 1e12:
                 return Point(theta, here.value, True)
