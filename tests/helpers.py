@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 
+from mixfit.base.parallel import Executor
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE, DESIGNED
 
@@ -57,3 +60,15 @@ def make_table(mixtures, model_sizes=MODEL_SIZES, tokens=TOKENS):
     """Every mixture at every N and D: N, D, h."""
     mixture, N, D = (x.ravel() for x in np.meshgrid(range(len(mixtures)), model_sizes, tokens))
     return N, D, mixtures[mixture.astype(int)]
+
+
+def told_executor(jobs=1):
+    """An executor, and the list of what it tells of its progress: (label, total), then steps."""
+    told = []
+
+    @contextmanager
+    def progress(label, total):
+        told.append((label, total))
+        yield lambda: told.append("a step")
+
+    return Executor(jobs, progress=progress), told

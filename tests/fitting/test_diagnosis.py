@@ -22,6 +22,7 @@ from mixfit.fitting.blocks import make_blocks
 from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.fit import fit
 from mixfit.fitting.objective import Objective
+from mixfit.fitting.search import Solved
 from mixfit.fitting.solvers import Point, Solution
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
@@ -39,18 +40,18 @@ def runs_of(law, mixtures, change=lambda _formula, theta: theta, noise=0.002, **
 
 
 def notes_of(runs, law):
-    found = fit(runs, law, options=QUICK, jobs=1)
-    assert found.targets["math"].status == "converged"
-    return {note.code: note for note in found.targets["math"].notes}
+    fitted = fit(runs, law, options=QUICK, jobs=1).targets["math"]
+    assert fitted.status == "converged"
+    return {note.code: note for note in fitted.notes}
 
 
 MIXTURES = draw_mixtures(np.random.default_rng(0), 16)
 
 
 def test_nothing_to_say_of_a_good_table():
-    found = fit(runs_of("additive", MIXTURES), "additive", options=QUICK, jobs=1)
-    assert found.targets["math"].notes == ()
-    assert found.notes == ()
+    fitted = fit(runs_of("additive", MIXTURES), "additive", options=QUICK, jobs=1)
+    assert fitted.targets["math"].notes == ()
+    assert fitted.notes == ()
 
 
 def test_few_mixtures():
@@ -72,15 +73,15 @@ def test_a_constant_at_its_bound():
         return theta
 
     runs = runs_of("chinchilla", MIXTURES, below_zero)
-    found = fit(runs, "chinchilla", options=QUICK, jobs=1).targets["math"]
-    assert found.params["E"] == 0.0
+    fitted = fit(runs, "chinchilla", options=QUICK, jobs=1).targets["math"]
+    assert fitted.params["E"] == 0.0
     assert (
         Note(
             "at-bound",
             "E is at its lower bound 0, so alpha and A are not pinned by these sizes",
             "math",
         )
-        in found.notes
+        in fitted.notes
     )
 
 
@@ -126,13 +127,13 @@ class TestTableNotes:
         ]
 
     def test_codes(self):
-        found = table_notes(np.array([1e8]), np.array([1e9]), CATALOGUE["joint"])
-        assert [note.code for note in found] == ["one-model-size", "one-token-count"]
+        notes = table_notes(np.array([1e8]), np.array([1e9]), CATALOGUE["joint"])
+        assert [note.code for note in notes] == ["one-model-size", "one-token-count"]
 
     def test_a_fit_has_them(self):
         runs = runs_of("additive", MIXTURES, model_sizes=MODEL_SIZES[:2], tokens=TOKENS)
-        found = fit(runs, "additive", options=QUICK, jobs=1)
-        assert [note.code for note in found.notes] == ["two-model-sizes"]
+        fitted = fit(runs, "additive", options=QUICK, jobs=1)
+        assert [note.code for note in fitted.notes] == ["two-model-sizes"]
 
 
 class TestDiagnose:
@@ -157,8 +158,8 @@ class TestDiagnose:
             theta[formula.slices[name]] = {"lower": lower, "upper": upper}[side][
                 formula.slices[name]
             ]
-        point = Point(theta, objective.value(theta), converged)
-        return diagnose(objective, Solution(point, 1, 1, 0), DOMAINS)
+        point = Point(theta, objective.at(theta).value, converged)
+        return diagnose(Solved(objective, Solution(point, 0), 0.0), DOMAINS)
 
     def test_converged(self, objective):
         assert self.diagnose(objective, {}) == ("converged", ())

@@ -21,15 +21,17 @@ from helpers import (
     draw_mixtures,
     draw_theta,
     make_table,
+    told_executor,
 )
 from reference.equations import PLAIN
 
+from mixfit import read_runs
 from mixfit.base.errors import UsageError
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
-from mixfit.runs.runs import Runs, read_runs
+from mixfit.runs.runs import Runs
 
 NOISE = 0.002
 
@@ -182,9 +184,9 @@ def assert_same(one, other):
 
 class TestTargets:
     def test_any_number_of_processes(self, three_targets, three_fits):
-        calls = []
-        other = fit(three_targets, "joint", options=QUICK, jobs=2, done=lambda: calls.append(None))
-        assert len(calls) == 3
+        executor, told = told_executor(jobs=2)
+        other = fit(three_targets, "joint", options=QUICK, jobs=executor)
+        assert told == [("fitting joint", 3), *["a step"] * 3]
         assert list(other.targets) == ["web", "code", "math"]
         for target, found in three_fits.targets.items():
             assert_same(other.targets[target], found)

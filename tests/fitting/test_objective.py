@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from helpers import D_UNIT, N_UNIT, K, draw_theta
 
 from mixfit.fitting import blocks as module
 from mixfit.fitting.blocks import make_blocks
-from mixfit.fitting.objective import Objective, huber
+from mixfit.fitting.objective import Objective, RowTerm, huber
 from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.coefficients import PowerSum
 from mixfit.laws.formula import Formula
 
 DELTA = 1e-3
@@ -82,8 +85,8 @@ def plain_jacobian(objective, theta, rows):
 
 
 def test_huber():
-    found = huber(np.array([0.0, 5e-4, -5e-4, 1e-3, 3e-3, -3e-3]), DELTA)
-    np.testing.assert_allclose(found, [0.0, 1.25e-7, 1.25e-7, 5e-7, 2.5e-6, 2.5e-6], rtol=1e-14)
+    losses = huber(np.array([0.0, 5e-4, -5e-4, 1e-3, 3e-3, -3e-3]), DELTA)
+    np.testing.assert_allclose(losses, [0.0, 1.25e-7, 1.25e-7, 5e-7, 2.5e-6, 2.5e-6], rtol=1e-14)
     residuals = np.random.default_rng(0).normal(0, 2e-3, 100)
     np.testing.assert_allclose(huber(residuals, DELTA), [plain_huber(r) for r in residuals])
 
@@ -95,9 +98,7 @@ def test_value_is_the_plain_sum(law, seed):
     rng = np.random.default_rng(seed)
     for point in (theta, theta + 0.1 * rng.standard_normal(len(theta))):
         expected = plain_value(objective, point, rows)
-        np.testing.assert_allclose(objective.value(point), expected, rtol=1e-10)
-        np.testing.assert_allclose(objective.gradient(point)[0], expected, rtol=1e-10)
-        np.testing.assert_allclose(objective.quadratic(point).value, expected, rtol=1e-10)
+        np.testing.assert_allclose(objective.at(point).value, expected, rtol=1e-10)
 
 
 @every_law
@@ -110,16 +111,14 @@ def test_gradient_agrees_with_differences(law, seed):
     step = 1e-6
     expected = np.array(
         [
-            (objective.value(point + e) - objective.value(point - e)) / (2 * step)
+            (objective.at(point + e).value - objective.at(point - e).value) / (2 * step)
             for e in np.eye(len(point)) * step
         ]
     )
-    value, gradient = objective.gradient(point)
-    scale = max(value, np.abs(gradient).max())
-    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6 * scale)
-    np.testing.assert_allclose(
-        objective.quadratic(point).gradient, gradient, rtol=1e-9, atol=1e-12 * scale
-    )
+    here = objective.at(point)
+    scale = max(here.value, np.abs(here.gradient).max())
+    np.testing.assert_allclose(here.gradient, expected, rtol=1e-4, atol=1e-6 * scale)
+    np.testing.assert_allclose(here.model.gradient, here.gradient, rtol=1e-9, atol=1e-12 * scale)
 
 
 @every_law
@@ -132,34 +131,30 @@ def test_gradient_and_matrix_are_those_of_a_plain_jacobian(law, seed):
     psi = np.clip(residuals, -DELTA, DELTA)  # the derivative of Huber's loss
     gradient = -jacobian.T @ psi / len(residuals) / DELTA
     matrix = jacobian.T @ (jacobian * (psi / residuals)[:, None]) / len(residuals) / DELTA
-    found = objective.quadratic(theta)
+    model = objective.at(theta).model
     # A parameter may have derivatives many times another's; each is compared with its own size.
     size = np.sqrt(np.diag(matrix)) + 1e-12
-    np.testing.assert_allclose(found.gradient / size, gradient / size, atol=1e-5)
+    np.testing.assert_allclose(model.gradient / size, gradient / size, atol=1e-5)
     np.testing.assert_allclose(
-        found.matrix / np.outer(size, size), matrix / np.outer(size, size), atol=1e-6
+        model.matrix / np.outer(size, size), matrix / np.outer(size, size), atol=1e-6
     )
-    np.testing.assert_array_equal(found.matrix.shape, (len(theta), len(theta)))
+    assert model.matrix.shape == (len(theta), len(theta))
 
 
 @designed
 def test_the_model_is_positive_semidefinite(name):
     objective, theta, _ = make(CATALOGUE[name], 0)
-    eigenvalues = np.linalg.eigvalsh(objective.quadratic(theta).matrix)
+    eigenvalues = np.linalg.eigvalsh(objective.at(theta).model.matrix)
     assert eigenvalues[0] >= -1e-12 * eigenvalues[-1]
     assert eigenvalues[-1] > 0
 
 
 @designed
-def test_residuals_and_terms_by_row(name):
+def test_terms_by_row(name):
     objective, theta, rows = make(CATALOGUE[name], 1)
     order = np.argsort(rows.mixture, kind="stable")
     N, D, h = rows.N[order], rows.D[order], rows.h[order]
-    predicted = objective.formula.predict(theta, N, D, h)
-    np.testing.assert_allclose(
-        objective.residuals(theta), rows.loss[order] - predicted, rtol=1e-9, atol=1e-13
-    )
-    loss, terms = objective.term_values(theta)
+    loss, terms = objective.at(theta).term_values()
     np.testing.assert_array_equal(loss, rows.loss[order])
     expected = objective.formula.term_values(theta, N, D, h)
     np.testing.assert_allclose(terms, expected, rtol=1e-12)
@@ -170,42 +165,91 @@ def test_delta(name):
     objective, theta, rows = make(CATALOGUE[name], 0)
     residuals = rows.loss - objective.formula.predict(theta, rows.N, rows.D, rows.h)
     wide = Objective(objective.formula, objective.blocks, 0.5)
-    np.testing.assert_allclose(wide.value(theta), np.mean(residuals**2) / 2 / 0.5, rtol=1e-10)
+    np.testing.assert_allclose(wide.at(theta).value, np.mean(residuals**2) / 2 / 0.5, rtol=1e-10)
 
 
 @designed
 def test_a_table_in_several_slabs(name, monkeypatch):
     objective, theta, _ = make(CATALOGUE[name], 0)
     assert len(objective.blocks.slabs) == 1
-    expected = objective.quadratic(theta)
+    expected = objective.at(theta)
     # Blocks of two rows, two to a slab: the rows of a mixture lie in up to four slabs.
     monkeypatch.setattr(module, "_WIDTHS", (2,))
     monkeypatch.setattr(module, "_SLAB", 4)
     other, _, _ = make(CATALOGUE[name], 0)
     assert len(other.blocks.slabs) > len(other.blocks.h)
-    found = other.quadratic(theta)
-    np.testing.assert_allclose(other.value(theta), expected.value, rtol=1e-12)
-    np.testing.assert_allclose(found.value, expected.value, rtol=1e-12)
-    for a, b in zip(found[1:], expected[1:], strict=True):
+    here = other.at(theta)
+    np.testing.assert_allclose(here.value, expected.value, rtol=1e-12)
+    for a, b in zip(
+        (here.gradient, *here.model), (expected.gradient, *expected.model), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12 * np.abs(b).max())
-    np.testing.assert_allclose(
-        other.gradient(theta)[1],
-        expected.gradient,
-        rtol=1e-10,
-        atol=1e-12 * np.abs(expected.gradient).max(),
-    )
 
 
-@designed
-def test_evaluations_do_not_depend_on_earlier_ones(name):
-    objective, theta, _ = make(CATALOGUE[name], 0)
-    other = theta + 0.1
-    fresh, _, _ = make(CATALOGUE[name], 0)
-    objective.value(theta)
-    first = objective.quadratic(other)
-    objective.gradient(theta)
-    np.testing.assert_array_equal(first.matrix, fresh.quadratic(other).matrix)
-    assert objective.value(other) == fresh.value(other) == first.value
+class TestAtAPoint:
+    """An evaluation is as lazy as it can be, and no point knows of another."""
+
+    @pytest.fixture
+    def counted(self, monkeypatch):
+        """Counts evaluations of terms on rows, and of coefficients on mixtures."""
+        counts = {"rows": 0, "mixtures": 0}
+
+        def count(owner, method, key):
+            real = getattr(owner, method)
+
+            def counting(*arguments):
+                counts[key] += 1
+                return real(*arguments)
+
+            monkeypatch.setattr(owner, method, counting)
+
+        count(RowTerm, "evaluate", "rows")
+        count(PowerSum, "value", "mixtures")
+        return counts
+
+    def test_rows_are_evaluated_once_and_only_when_asked_for(self, counted):
+        objective, theta, _ = make(CATALOGUE["additive"], 0)
+        counted.update(rows=0, mixtures=0)
+        here = objective.at(theta)
+        assert counted == {"rows": 0, "mixtures": 1}
+        assert here.value == here.value
+        assert counted == {"rows": 4, "mixtures": 1}
+        assert here.model is here.model
+        assert here.gradient is here.gradient
+        assert counted == {"rows": 4, "mixtures": 1}
+
+    def test_nothing_is_kept_between_points(self, counted):
+        objective, theta, _ = make(CATALOGUE["additive"], 0)
+        counted.update(rows=0, mixtures=0)
+        first, second = objective.at(theta), objective.at(theta)
+        assert first.value == second.value
+        assert counted == {"rows": 8, "mixtures": 2}
+        kept = weakref.ref(second)
+        del second
+        assert kept() is None
+
+    @designed
+    def test_evaluations_do_not_depend_on_earlier_ones(self, name):
+        objective, theta, _ = make(CATALOGUE[name], 0)
+        fresh, _, _ = make(CATALOGUE[name], 0)
+        objective.at(theta).value  # noqa: B018
+        first = objective.at(theta + 0.1)
+        model = first.model
+        objective.at(theta).gradient  # noqa: B018
+        other = fresh.at(theta + 0.1)
+        np.testing.assert_array_equal(model.matrix, other.model.matrix)
+        assert objective.at(theta + 0.1).value == other.value == first.value
+
+    @designed
+    def test_the_order_of_questions_does_not_matter(self, name):
+        objective, theta, _ = make(CATALOGUE[name], 0)
+        value_first, model_first = objective.at(theta), objective.at(theta)
+        value = value_first.value
+        model = model_first.model
+        assert model_first.value == value
+        np.testing.assert_array_equal(value_first.gradient, model_first.gradient)
+        for a, b in zip(value_first.model, model, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 class TestBlocks:
@@ -216,7 +260,7 @@ class TestBlocks:
         used = blocks.weight > 0
         assert used.sum() == len(rows.loss)
         np.testing.assert_allclose(blocks.weight[used], 1 / len(rows.loss))
-        found = sorted(
+        held = sorted(
             (loss, log_N, log_D, *blocks.h[mixture])
             for block in range(len(used))
             for loss, log_N, log_D, mixture in zip(
@@ -236,7 +280,7 @@ class TestBlocks:
                 strict=True,
             )
         )
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(held, expected)
         assert np.all(np.diff(blocks.mixture) >= 0)
 
     @pytest.mark.parametrize("rows", [1, 2, 17, 44])
@@ -246,23 +290,8 @@ class TestBlocks:
         table.N, table.D, table.loss = table.N[:rows], table.D[:rows], table.loss[:rows]
         table.h = table.h[:rows]
         np.testing.assert_allclose(
-            part.value(theta), plain_value(objective, theta, table), rtol=1e-10
+            part.at(theta).value, plain_value(objective, theta, table), rtol=1e-10
         )
-
-    @pytest.mark.parametrize("name", ["additive", "joint"])
-    def test_reweighting_mixtures_is_copying_their_rows(self, name):
-        objective, theta, rows = make(CATALOGUE[name], 0)
-        times = np.array([2, 0, 1, 3, 1, 0, 2, 1, 1, 4])
-        copied = np.repeat(np.arange(len(rows.loss)), times[rows.mixture])
-        present = np.unique(rows.mixture)
-        found = Objective(
-            objective.formula, objective.blocks.reweighted(times[present].astype(float)), DELTA
-        )
-        expected = Objective(objective.formula, rows.blocks(copied), DELTA)
-        np.testing.assert_allclose(found.value(theta), expected.value(theta), rtol=1e-11)
-        for a, b in zip(found.quadratic(theta), expected.quadratic(theta), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11 * np.abs(b).max())
-        np.testing.assert_allclose(found.blocks.weight.sum(), 1.0, rtol=1e-14)
 
 
 @every_law
@@ -271,10 +300,16 @@ def test_no_warning_and_no_nan_value_passes_for_a_number(law):
     objective, _, _ = make(law, 0)
     lower, upper = objective.bounds
     rng = np.random.default_rng(0)
+    tried = 0
     for _ in range(60):
         point = rng.uniform(lower, upper)
-        value = objective.value(point)
-        model = objective.quadratic(point)
-        assert value >= 0 or np.isnan(value)
-        np.testing.assert_allclose(model.value, value, rtol=1e-9)
-        np.testing.assert_allclose(objective.gradient(point)[0], value, rtol=1e-9)
+        here = objective.at(point)
+        assert here.value >= 0 or np.isnan(here.value)
+        if np.isfinite(here.value) and np.all(np.isfinite(here.gradient)):
+            scale = max(here.value, np.abs(here.gradient).max())
+            np.testing.assert_allclose(
+                here.model.gradient, here.gradient, rtol=1e-9, atol=1e-9 * scale
+            )
+            tried += 1
+        here.model  # noqa: B018
+    assert tried > 5

@@ -1,16 +1,21 @@
-"""The search for one target: refits by mixture weights, and starts on a sample of the rows."""
+"""The search for one target: laws contained are solved once, and starts may see some rows only."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from mixfit.fitting import search
 from mixfit.fitting.blocks import make_blocks, sampled
+from mixfit.fitting.objective import Objective
 from mixfit.fitting.result import FitOptions
-from mixfit.fitting.search import TargetSearch, target_task
+from mixfit.fitting.search import TargetSearch, draw_start
+from mixfit.laws.shrunk import parse_law
 from mixfit.runs.runs import Runs
+from mixfit.runs.target_rows import TargetRows
 
 QUICK = FitOptions(restarts=3, hops=2)
+FASTEST = FitOptions(restarts=1, hops=0)
 
 
 def make_runs():
@@ -23,29 +28,92 @@ def make_runs():
     return Runs.from_arrays(N, D, h, {"math": noisy}, ["a", "b", "c"])
 
 
-def test_a_refit_with_mixtures_weighted_is_one_with_their_rows_copied():
-    runs = make_runs()
-    search = TargetSearch(target_task(runs, "math", ("additive",), QUICK))
-    objective, solution = search.solve("additive")
-    params = objective.formula.natural(solution.point.theta)
-    same = search.refit("additive", params, np.ones(8))
-    assert same.value == pytest.approx(solution.point.value, rel=1e-4)
-    counts = np.array([0, 1, 2, 3, 1, 0, 1, 2])
-    refitted = search.refit("additive", params, counts.astype(float))
-    copied = runs.select(np.repeat(np.arange(len(runs)), counts[runs.mixture]))
-    twin = TargetSearch(target_task(copied, "math", ("additive",), QUICK)).objective("additive")
-    # The units of N and D differ between the two tables; natural parameters do not.
-    theta = twin.formula.internal(objective.formula.natural(refitted.theta))
-    assert twin.value(theta) == pytest.approx(refitted.value, rel=1e-9)
-    start = twin.formula.internal(params)
-    assert refitted.value < twin.value(start)
+@pytest.fixture(scope="module")
+def rows():
+    return TargetRows.of(make_runs(), "math")
 
 
-def test_as_many_hops_as_the_law_has_parameters():
-    search = TargetSearch(target_task(make_runs(), "math", ("chinchilla",), FitOptions()))
-    solution = search.solve("chinchilla")[1]
-    assert solution.agreeing == 4
-    assert solution.hops == 3  # half of 5, as starts agree
+def test_as_many_hops_as_the_law_has_parameters(rows):
+    solved = TargetSearch(rows, FitOptions()).solve(parse_law("chinchilla"))
+    assert solved.formula.size == 5
+    assert solved.solution.hops == 3  # half of 5, as starts agree
+
+
+class TestLawsContained:
+    def test_each_is_solved_once(self, rows, monkeypatch):
+        solved = []
+        real = TargetSearch._search
+        monkeypatch.setattr(
+            TargetSearch, "_search", lambda self, law: solved.append(str(law)) or real(self, law)
+        )
+        searched = TargetSearch(rows, FASTEST)
+        for name in ("coupled", "joint", "coupled", "coupled-joint"):
+            searched.solve(parse_law(name))
+        assert solved == ["coupled", "additive", "chinchilla", "joint", "coupled-joint"]
+
+    def test_a_solution_does_not_depend_on_which_others_are_asked_for(self, rows):
+        together = TargetSearch(rows, FASTEST)
+        for name in ("simple", "joint", "coupled-joint"):
+            together.solve(parse_law(name))
+        alone = TargetSearch(rows, FASTEST).solve(parse_law("coupled"))
+        np.testing.assert_array_equal(together.solve(parse_law("coupled")).theta, alone.theta)
+        assert (
+            together.solve(parse_law("coupled")).solution.point.value == alone.solution.point.value
+        )
+
+    def test_the_seconds_are_those_of_a_law_and_of_all_that_it_contains(self, rows):
+        searched = TargetSearch(rows, QUICK)
+        each = {
+            name: searched.solve(parse_law(name)).seconds for name in ("chinchilla", "additive")
+        }
+        each["simple"] = searched.solve(parse_law("simple")).seconds
+        each["powered"] = searched.solve(parse_law("powered")).seconds
+        assert searched.seconds(parse_law("additive")) == pytest.approx(
+            each["chinchilla"] + each["additive"]
+        )
+        # What two of them contain counts once.
+        assert searched.seconds(parse_law("powered")) == pytest.approx(sum(each.values()))
+
+
+class TestDrawStart:
+    @pytest.mark.parametrize("name", ["additive", "joint", "coupled-joint"])
+    def test_terms_have_the_size_of_the_losses(self, rows, name):
+        objective = TargetSearch(rows, QUICK).objective(parse_law(name))
+        for seed in range(5):
+            theta = draw_start(objective, np.random.default_rng(seed))
+            loss, terms = objective.at(theta).term_values()
+            assert np.all(terms.mean(axis=1) >= 0.019 * loss.mean())
+            assert terms.sum(axis=0).mean() == pytest.approx(loss.mean(), rel=0.3)
+            free = objective.formula.random(np.random.default_rng(seed))
+            assert objective.at(theta).value < objective.at(free).value
+
+    def test_same_seed_same_start(self, rows):
+        objective = TargetSearch(rows, QUICK).objective(parse_law("joint"))
+        one, other = (draw_start(objective, np.random.default_rng(4)) for _ in range(2))
+        np.testing.assert_array_equal(one, other)
+
+
+class TestManyRows:
+    def test_starts_and_hops_run_on_a_sample_and_the_end_on_all_rows(self, monkeypatch):
+        runs = make_runs()
+        many = runs.select(np.tile(np.arange(len(runs)), 20))
+        rows = TargetRows.of(many, "math")
+        widths = []
+        real = Objective.at
+
+        def at(self, theta):
+            widths.append(int((self.blocks.weight > 0).sum()))
+            return real(self, theta)
+
+        monkeypatch.setattr(Objective, "at", at)
+        full = TargetSearch(rows, QUICK).solve(parse_law("additive")).solution.point.value
+        assert set(widths) == {len(rows)}
+        widths.clear()
+        monkeypatch.setattr(search, "_ENOUGH_ROWS", 360)
+        solved = TargetSearch(rows, QUICK).solve(parse_law("additive"))
+        assert set(widths) == {360, len(rows)}
+        assert widths.count(360) > widths.count(len(rows))
+        assert solved.solution.point.value == pytest.approx(full, rel=1e-3)
 
 
 def test_a_sample_of_the_rows_has_all_mixtures_alike():
