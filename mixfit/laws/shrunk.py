@@ -78,7 +78,8 @@ def parse_law(text: str) -> ShrunkLaw | AutoLaw:
             none.
     """
     name, *rest = text.split(":")
-    if rest and rest[0].isidentifier() and rest[0] not in (AUTO, NONE, "inf", "nan"):
+    own = name not in CATALOGUE and rest and rest[0].isidentifier()
+    if own and rest[0] not in (AUTO, NONE, "inf", "nan"):
         name, rest = f"{name}:{rest[0]}", rest[1:]  # a law of a user's own, module:NAME
     return with_shrinkage(find_law(name), ":".join(rest) if rest else None)
 
