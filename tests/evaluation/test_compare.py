@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers import told_executor
 
 from mixfit.base.errors import UsageError
-from mixfit.evaluation.compare import check_names, compare_laws, count_tasks
-from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, Standing, choose
+from mixfit.evaluation import compare
+from mixfit.evaluation.compare import compare_laws
+from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.runs.runs import Runs
-from mixfit.runs.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
+from mixfit.runs.splits import (
+    HeldOut,
+    Split,
+    Splits,
+    split_by_rows,
+    split_folds,
+    split_learning_curve,
+    split_sizes,
+)
 
 QUICK = FitOptions(restarts=2, hops=0)
 DOMAINS = ("web", "code", "wiki")
 
 
-def table(mixtures=12, sizes=(1e8, 2e8, 4e8), lengths=(1e9, 3e9), targets=("web", "math")):
+def table(mixtures=12, sizes=(1e8, 2e8, 4e8), lengths=(1e9, 3e9), targets=("web", "math"), seed=0):
     """Losses of the additive law, without noise."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     h = 0.05 + 0.85 * rng.dirichlet(np.ones(3), mixtures)
     N, D, row = (x.reshape(-1) for x in np.meshgrid(sizes, lengths, np.arange(mixtures)))
     h = h[row.astype(int)]
@@ -92,13 +102,13 @@ def test_a_law_that_is_not_applicable_has_no_figures_and_a_reason(compared):
 def test_figures_are_those_of_fit_and_evaluate():
     runs = table()
     plan = split_sizes(runs)
-    found = compare_laws(plan, ["additive"], options=QUICK, jobs=1)
+    compared = compare_laws(plan, ["additive"], options=QUICK, jobs=1)
     fitted = fit(runs.select(runs.N < 4e8), "additive", options=QUICK, jobs=1)
     scores = evaluate(fitted, runs.select(runs.N == 4e8)).scores
-    (figure,) = [f for f in found.figures if (f.split, f.target) == (TEST, "math")]
+    (figure,) = [f for f in compared.figures if (f.split, f.target) == (TEST, "math")]
     assert figure.score == scores["math", None]
     assert figure.model_size == 4e8
-    (figure,) = [f for f in found.figures if (f.split, f.target) == (TRAIN, "math")]
+    (figure,) = [f for f in compared.figures if (f.split, f.target) == (TRAIN, "math")]
     assert figure.score.mre == pytest.approx(fitted.targets["math"].mre)
 
 
@@ -109,31 +119,31 @@ def test_a_law_s_figures_do_not_depend_on_the_others_nor_on_processes():
     assert [f for f in together.figures if f.law == "additive"] == list(alone.figures)
 
 
-def test_done_is_called_for_every_task():
+def test_progress_is_a_step_for_each_target_of_each_split():
     plan = split_folds(table(sizes=(1e8,)), 2)
-    calls = []
-    compare_laws(plan, ["chinchilla"], options=QUICK, jobs=1, done=lambda: calls.append(1))
-    assert len(calls) == count_tasks(plan) == 4
+    executor, told = told_executor()
+    compare_laws(plan, ["chinchilla", "ridge"], options=QUICK, jobs=executor)
+    assert told == [("comparing 2 laws", 4), *["a step"] * 4]
 
 
 def test_several_tests_are_columns_of_one_fit():
     runs = table()
     parts = [runs.select(runs.N == 2e8), runs.select(runs.N == 4e8)]
     plan = split_by_rows(runs.select(runs.N == 1e8), parts, ["200M", "400M"])
-    found = compare_laws(plan, ["chinchilla"], options=QUICK, jobs=1)
-    assert found.columns == ("200M", "400M")
-    one, other = (found.summaries["chinchilla", "web", c] for c in found.columns)
+    compared = compare_laws(plan, ["chinchilla"], options=QUICK, jobs=1)
+    assert compared.columns == ("200M", "400M")
+    one, other = (compared.summaries["chinchilla", "web", c] for c in compared.columns)
     assert one.train == other.train
-    assert found.standings[0].test == pytest.approx(
-        np.mean([found.summaries["chinchilla", AVERAGE, c].test for c in found.columns])
+    assert compared.standings[0].test == pytest.approx(
+        np.mean([compared.summaries["chinchilla", AVERAGE, c].test for c in compared.columns])
     )
 
 
 def test_standard_errors_are_over_mixtures():
     runs = table(mixtures=6, sizes=(1e8,))
     plan = split_folds(runs, 3)
-    found = compare_laws(plan, ["chinchilla"], options=QUICK, jobs=1)
-    summary = found.summaries["chinchilla", "web", "new mixtures"]
+    compared = compare_laws(plan, ["chinchilla"], options=QUICK, jobs=1)
+    summary = compared.summaries["chinchilla", "web", "new mixtures"]
     errors = []
     for split in plan.splits:
         fitted = fit(split.train, "chinchilla", options=QUICK, jobs=1).targets["web"]
@@ -144,90 +154,86 @@ def test_standard_errors_are_over_mixtures():
     assert summary.error == pytest.approx(np.std(errors, ddof=1) / np.sqrt(6))
 
 
-def test_a_law_that_predicts_nonsense_is_never_chosen(monkeypatch):
-    from mixfit.evaluation import compare
+def test_a_mixture_that_two_splits_test_counts_once():
+    """Even where their tables write it differently by 1e-8."""
+    test = table(mixtures=4, sizes=(1e8,), lengths=(1e9,), targets=("web",), seed=1)
+    losses = {"web": test.losses_of("web")}
+    other = Runs.from_arrays(test.N, test.D, test.h + np.array([1e-8, -1e-8, 0]), losses, DOMAINS)
+    train = table(sizes=(1e8,), lengths=(1e9,), targets=("web",))
+    splits = [Split(i, train, (HeldOut("new", t, 0),)) for i, t in enumerate((test, other), 1)]
+    compared = compare_laws(
+        Splits(tuple(splits), "a test", ("new",)), ["chinchilla"], options=QUICK
+    )
+    fitted = fit(train, "chinchilla", options=QUICK).targets["web"]
+    predicted = fitted.predict(test.N, test.D, test.h)
+    errors = 100 * np.abs(predicted / test.losses_of("web") - 1)
+    summary = compared.summaries["chinchilla", "web", "new"]
+    assert summary.rows == 8
+    assert summary.error == pytest.approx(np.std(errors, ddof=1) / np.sqrt(4), rel=1e-6)
 
-    real = compare._run
+
+def spoil(monkeypatch, change):
+    """Change what comes out of the fits of the additive law."""
+    real = compare.run
 
     def spoiled(task):
-        found = real(task)
-        first, *rest = found["additive"].predicted
-        rest[0] = rest[0].copy()
-        rest[0][0] = -1.0
-        found["additive"] = found["additive"]._replace(predicted=(first, *rest))
-        return found
+        results = real(task)
+        return {**results, "additive": change(results["additive"])}
 
-    monkeypatch.setattr(compare, "_run", spoiled)
-    found = compare_laws(
+    monkeypatch.setattr(compare, "run", spoiled)
+
+
+def test_a_law_that_predicts_nonsense_is_never_chosen(monkeypatch):
+    def change(result):
+        train, first, *rest = result.predicted
+        first = first.copy()
+        first[0] = -1.0
+        return result._replace(predicted=(train, first, *rest))
+
+    spoil(monkeypatch, change)
+    compared = compare_laws(
         split_folds(table(sizes=(1e8,)), 2), ["chinchilla", "additive"], options=QUICK, jobs=1
     )
-    assert found.choice.law == "chinchilla"
+    assert compared.choice.law == "chinchilla"
     text = "losses that are not finite or not positive on 4 rows held out"
-    assert found.standings[1].excluded == f"predicts {text}"
-    assert f"additive predicts {text}" in [note.text for note in found.notes]
+    assert compared.standings[1].excluded == f"predicts {text}"
+    assert f"additive predicts {text}" in [note.text for note in compared.notes]
 
 
 def test_a_law_whose_fit_failed_is_never_chosen(monkeypatch):
-    from mixfit.evaluation import compare
-
-    real = compare._run
-
-    def spoiled(task):
-        found = real(task)
-        found["additive"] = found["additive"]._replace(failed=True, status="not converged")
-        return found
-
-    monkeypatch.setattr(compare, "_run", spoiled)
-    found = compare_laws(
+    spoil(monkeypatch, lambda result: result._replace(failed=True, status="not converged"))
+    compared = compare_laws(
         split_folds(table(sizes=(1e8,)), 2), ["chinchilla", "additive"], options=QUICK, jobs=1
     )
-    assert found.choice.law == "chinchilla"
-    assert found.choice.reason.endswith("; not additive: 4 of 4 fits failed")
-    assert "additive: 4 of 4 fits (web, math): not converged" in [note.text for note in found.notes]
+    assert compared.choice.law == "chinchilla"
+    assert compared.choice.reason.endswith("; not additive: 4 of 4 fits failed")
+    texts = [note.text for note in compared.notes]
+    assert "additive: 4 of 4 fits (web, math): not converged" in texts
+
+
+def test_a_mixture_far_off_is_named(monkeypatch):
+    def change(result):
+        train, first, *rest = result.predicted
+        first = first.copy()
+        first[0] *= 2.0
+        return result._replace(predicted=(train, first, *rest))
+
+    spoil(monkeypatch, change)
+    runs = table(sizes=(1e8,), lengths=(1e9,), targets=("web",))
+    plan = split_learning_curve(runs, [6], repeats=1)
+    compared = compare_laws(plan, ["additive", "chinchilla"], options=QUICK, jobs=1)
+    (note,) = (note for note in compared.notes if note.code == "outlier")
+    weights = ", ".join(f"{weight:.3g}" for weight in plan.splits[0].tests[0].runs.h[0])
+    assert note.text.startswith(f"additive, {compared.columns[0]}: the mixture ({weights}) has an")
 
 
 def test_regressions_are_compared_and_never_chosen():
-    found = compare_laws(
+    compared = compare_laws(
         split_folds(table(sizes=(1e8,)), 2), ["chinchilla", "ridge"], options=QUICK, jobs=1
     )
-    assert found.choice.law == "chinchilla"
-    assert found.choice.reason.endswith("; not ridge: it is no law")
-    assert found.standings[1].parameters == 5
-
-
-def standing(law, parameters, test, error=0.05, excluded=""):
-    return Standing(law, parameters, test, error, 1.0, excluded)
-
-
-def test_the_smaller_law_is_chosen_within_one_standard_error():
-    small, large = standing("small", 5, 0.44), standing("large", 9, 0.40)
-    choice = choose([large, small])
-    assert choice.law == "small"
-    assert choice.reason == (
-        "mean held-out MRE 0.44% with 5 parameters, within one standard error (0.05) of the lowest,"
-        " 0.4% of large with 9"
-    )
-    choice = choose([large, standing("small", 5, 0.46)])
-    assert (choice.law, choice.reason) == ("large", "lowest mean held-out MRE, 0.4%")
-    assert choose([standing("small", 5, 0.44, float("nan")), large]).law == "small"
-    assert choose([small, standing("large", 9, 0.40, float("nan"))]).law == "large"
-
-
-def test_none_is_chosen_where_none_can_be():
-    assert choose([standing("one", 5, 0.4, excluded="it is no law")]) is None
-
-
-def test_names_are_checked():
-    with pytest.raises(UsageError) as caught:
-        check_names(["aditive"])
-    assert str(caught.value) == (
-        "There is no law 'aditive'. Did you mean 'additive'? Laws: "
-        + ", ".join(CATALOGUE)
-        + "; regressions: ridge, trees."
-    )
-    with pytest.raises(UsageError) as caught:
-        check_names(["joint", "joint"])
-    assert str(caught.value) == "--law joint is given twice."
+    assert compared.choice.law == "chinchilla"
+    assert compared.choice.reason.endswith("; not ridge: it is no law")
+    assert compared.standings[1].parameters == 5
 
 
 def test_parts_without_a_common_target_are_refused():
@@ -239,7 +245,7 @@ def test_parts_without_a_common_target_are_refused():
     runs = Runs.from_arrays(runs.N, runs.D, runs.h, named, DOMAINS)
     with pytest.raises(UsageError) as caught:
         compare_laws(split_sizes(runs), ["additive"], options=QUICK, jobs=1)
-    assert str(caught.value) == (
+    assert caught.value.said_with("--{}".format) == (
         "No target has losses both in the rows to fit and in all rows to test. Choose other rows or"
         " other --targets."
     )

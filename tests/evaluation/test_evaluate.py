@@ -28,20 +28,20 @@ def fitted():
 
 def test_scores_are_those_of_the_definition(fitted):
     runs = make_runs()
-    found = evaluate(fitted, runs)
+    evaluated = evaluate(fitted, runs)
     predicted = fitted.predict(runs.N, runs.D, runs.h)["web"]
     observed = runs.losses_of("web")
     small = runs.N == 1e8
-    score = found.scores["web", 1e8]
+    score = evaluated.scores["web", 1e8]
     relative = 100 * (predicted - observed)[small] / observed[small]
     assert score.rows == 20
     assert score.mre == pytest.approx(np.abs(relative).mean())
     assert score.bias == pytest.approx(relative.mean())
-    whole = found.scores["web", ALL_SIZES]
-    both = [found.scores["web", size].mre for size in (1e8, 2e8)]
+    whole = evaluated.scores["web", ALL_SIZES]
+    both = [evaluated.scores["web", size].mre for size in (1e8, 2e8)]
     assert whole.mre == pytest.approx(np.mean(both))
-    assert found.average[1e8].mre == pytest.approx(
-        np.mean([found.scores[t, 1e8].mre for t in ("web", "math")])
+    assert evaluated.average[1e8].mre == pytest.approx(
+        np.mean([evaluated.scores[t, 1e8].mre for t in ("web", "math")])
     )
 
 
@@ -52,17 +52,17 @@ def test_missing_losses_count_for_their_target_only(fitted):
     less = Runs.from_arrays(
         runs.N, runs.D, runs.h, dict(zip(runs.targets, losses.T, strict=True)), runs.domains
     )
-    found = evaluate(fitted, less)
-    assert ("math", 2e8) not in found.scores
-    assert found.scores["math", ALL_SIZES] == found.scores["math", 1e8]
-    assert found.average[2e8].mre == found.scores["web", 2e8].mre
+    evaluated = evaluate(fitted, less)
+    assert ("math", 2e8) not in evaluated.scores
+    assert evaluated.scores["math", ALL_SIZES] == evaluated.scores["math", 1e8]
+    assert evaluated.average[2e8].mre == evaluated.scores["web", 2e8].mre
 
 
 def test_targets_over_a_limit(fitted):
-    found = evaluate(fitted, make_runs())
-    worst = max(found.scores[t, ALL_SIZES].mre for t in found.targets)
-    assert found.targets_over(worst) == ()
-    assert found.targets_over(worst / 2) != ()
+    evaluated = evaluate(fitted, make_runs())
+    worst = max(evaluated.scores[t, ALL_SIZES].mre for t in evaluated.targets)
+    assert evaluated.targets_over(worst) == ()
+    assert evaluated.targets_over(worst / 2) != ()
 
 
 def test_other_domains_are_refused(fitted):

@@ -3,62 +3,65 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mixfit.base.errors import NotApplicableError, UsageError
-from mixfit.evaluation.regressors import Sample, fit_ridge, fit_trees
+from mixfit.evaluation import regressors
+from mixfit.evaluation.regressors import fit_ridge, fit_trees
+from mixfit.runs.target_rows import TargetRows
 
 
-def sample(count=30, noise=0.0, lengths=(2e9, 8e9), seed=0):
+def rows_of(count=30, noise=0.0, lengths=(2e9, 8e9), seed=0):
     rng = np.random.default_rng(seed)
     mixtures = rng.dirichlet(np.ones(4), count)
     mixture = np.tile(np.arange(count), len(lengths))
     D = np.repeat(lengths, count)
     h = mixtures[mixture]
     loss = 3.0 - h @ [1.0, 0.5, 0.2, 0.0] - 0.1 * np.log(D / 1e9) + noise * rng.normal(size=len(D))
-    return Sample(np.full(len(D), 1e8), D, h, mixture, loss)
+    return TargetRows(
+        "math", ("a", "b", "c", "d"), np.full(len(D), 1e8), D, loss, mixture, mixtures
+    )
 
 
-def predict(found, rows):
-    return found.predict(rows.N, rows.D, rows.h)
+def predict(fitted, rows):
+    return fitted.predict(rows.N, rows.D, rows.h)
 
 
 def test_ridge_finds_a_linear_function():
-    found = fit_ridge(sample(), np.random.default_rng(0))
-    new = sample(10, seed=1)
-    np.testing.assert_allclose(predict(found, new), new.loss, rtol=1e-5)
-    assert found.parameters == 6  # four weights, log D, and the level
+    fitted = fit_ridge(rows_of(), np.random.default_rng(0))
+    new = rows_of(10, seed=1)
+    np.testing.assert_allclose(predict(fitted, new), new.loss, rtol=1e-5)
+    assert fitted.parameters == 6  # four weights, log D, and the level
 
 
 def test_ridge_leaves_out_what_does_not_vary():
-    assert fit_ridge(sample(lengths=(2e9,)), np.random.default_rng(0)).parameters == 5
+    assert fit_ridge(rows_of(lengths=(2e9,)), np.random.default_rng(0)).parameters == 5
 
 
 def test_ridge_shrinks_noise():
     rng = np.random.default_rng(0)
-    rows = sample(12, lengths=(2e9,))
-    noise = Sample(rows.N, rows.D, rows.h, rows.mixture, 2.0 + 0.1 * rng.normal(size=12))
+    rows = rows_of(12, lengths=(2e9,))
+    noise = replace(rows, loss=2.0 + 0.1 * rng.normal(size=12))
     spread = np.ptp(predict(fit_ridge(noise, rng), rows))
     assert spread < 0.5 * np.ptp(noise.loss)
 
 
 def test_ridge_of_one_mixture_is_its_mean():
-    rows = sample(1)
-    found = fit_ridge(rows, np.random.default_rng(0))
-    assert np.all(np.isfinite(predict(found, rows)))
+    rows = rows_of(1)
+    fitted = fit_ridge(rows, np.random.default_rng(0))
+    assert np.all(np.isfinite(predict(fitted, rows)))
 
 
 def test_ridge_validates_on_mixtures_not_on_rows(monkeypatch):
-    rows = sample(10)
+    rows = rows_of(10)
     seen = []
 
     def slopes(x, y):
         seen.append(len(y))
         return np.zeros((len(regressors._PENALTIES), x.shape[1]))
-
-    from mixfit.evaluation import regressors
 
     monkeypatch.setattr(regressors, "_slopes", slopes)
     fit_ridge(rows, np.random.default_rng(0))
@@ -68,13 +71,13 @@ def test_ridge_validates_on_mixtures_not_on_rows(monkeypatch):
 
 def test_trees_learn_and_are_reproducible():
     pytest.importorskip("lightgbm")
-    rows, new = sample(200, 0.01), sample(50, seed=1)
-    found = fit_trees(rows, np.random.default_rng(3))
+    rows, new = rows_of(200, 0.01), rows_of(50, seed=1)
+    fitted = fit_trees(rows, np.random.default_rng(3))
     again = fit_trees(rows, np.random.default_rng(3))
-    error = np.abs(predict(found, new) - new.loss).mean()
+    error = np.abs(predict(fitted, new) - new.loss).mean()
     assert error < 0.5 * np.abs(rows.loss.mean() - new.loss).mean()
-    np.testing.assert_array_equal(predict(found, new), predict(again, new))
-    assert found.parameters is None
+    np.testing.assert_array_equal(predict(fitted, new), predict(again, new))
+    assert fitted.parameters is None
 
 
 def test_trees_stop_early_on_mixtures_that_take_no_part_in_growing(monkeypatch):
@@ -89,24 +92,24 @@ def test_trees_stop_early_on_mixtures_that_take_no_part_in_growing(monkeypatch):
         return train(settings, data, **options)
 
     monkeypatch.setattr(lightgbm, "train", spy)
-    found = fit_trees(sample(50), np.random.default_rng(0))
+    fitted = fit_trees(rows_of(50), np.random.default_rng(0))
     assert (sizes["grown"], sizes["validated"]) == (80, 20)
     settings, rounds = sizes["settings"]
     assert (settings["boosting_type"], settings["learning_rate"], rounds) == ("gbdt", 0.01, 1000)
-    assert found.booster.best_iteration <= 1000
+    assert fitted.booster.best_iteration <= 1000
 
 
 def test_trees_need_two_mixtures():
     pytest.importorskip("lightgbm")
     with pytest.raises(NotApplicableError) as caught:
-        fit_trees(sample(1), np.random.default_rng(0))
+        fit_trees(rows_of(1), np.random.default_rng(0))
     assert str(caught.value) == "it needs two mixtures or more, one of them to stop early on"
 
 
 def test_without_lightgbm_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(UsageError) as caught:
-        fit_trees(sample(), np.random.default_rng(0))
+        fit_trees(rows_of(), np.random.default_rng(0))
     assert str(caught.value) == (
         "'trees' needs LightGBM, which is not installed: pip install 'mixfit[trees]'."
     )

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers import told_executor
 
 from mixfit import load_fit, save_fit
 from mixfit.base.errors import UsageError
 from mixfit.base.metrics import mean_relative_error
+from mixfit.evaluation import choose
+from mixfit.evaluation.choose import fit_auto
 from mixfit.evaluation.compare import compare_laws
-from mixfit.evaluation.shrinkage import GRID, _choose, choose_shrink, count_tasks
+from mixfit.evaluation.shrinkage import GRID, _choose, can_choose_shrink, choose_shrink
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
-from mixfit.fitting.search import TargetSearch, target_task
-from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.catalogue import CATALOGUE, COUPLED_LINEAR
 from mixfit.laws.formula import Formula
-from mixfit.laws.old_text import parse_law, with_shrinkage
+from mixfit.laws.shrunk import ShrunkLaw
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds
 
 QUICK = FitOptions(restarts=3, hops=2)
 FASTEST = FitOptions(restarts=1, hops=0)
-SHRINKABLE = [law.name for law in CATALOGUE.values() if any(t.shrinkable for t in law.terms)]
 
 
 def true_losses(spread, N, D, h, seed=1):
@@ -53,15 +54,11 @@ def grid(mixtures, sizes, lengths=(1e9, 4e9), k=3, seed=0):
     return np.array(N, dtype=float), np.array(D, dtype=float), h
 
 
-def outer_of(params, group):
-    return params[f"gamma_{group}"][0]
-
-
-def make_runs(spread, mixtures=10, noise=0.001, sizes=(5e7, 1e8, 2e8, 4e8)):
-    N, D, h = grid(mixtures, sizes)
+def make_runs(spread, mixtures=10, noise=0.001, sizes=(5e7, 1e8, 2e8, 4e8), **scales):
+    N, D, h = grid(mixtures, sizes, **scales)
     exact = true_losses(spread, N, D, h)
     noisy = exact * np.exp(noise * np.random.default_rng(5).standard_normal(len(N)))
-    return Runs.from_arrays(N, D, h, {"math": noisy}, ["a", "b", "c"])
+    return Runs.from_arrays(N, D, h, {"math": noisy}, list("abc"[: h.shape[1]]))
 
 
 def error_on_new_runs(fitted, spread):
@@ -69,70 +66,24 @@ def error_on_new_runs(fitted, spread):
     return mean_relative_error(fitted.predict(N, D, h)["math"], true_losses(spread, N, D, h))
 
 
-@pytest.mark.parametrize("name", SHRINKABLE)
-@pytest.mark.parametrize("outer", [0.7, -0.7])
-def test_derivatives(name, outer):
-    runs = make_runs(0.3, mixtures=4)
-    search = TargetSearch(target_task(runs, "math", (name,), QUICK))
-    plain, shrunk = search.objective(name), search.objective(with_shrinkage(name, 0.5))
-    formula = plain.formula
-    theta = formula.random(np.random.default_rng(2))
-    for group in ("gamma_A", "gamma_B"):
-        if group in formula.slices:
-            theta[formula.slices[group]] = outer
-    penalty = shrunk.value(theta) - plain.value(theta)
-    params = formula.natural(theta)
-    expected = 0.0
-    for group in "AB":
-        corners = (  # logs of the values of A(h) or B(h) where one weight is 1
-            np.log(params[group])
-            if group in params
-            else outer_of(params, group) * np.log(params[f"C_{group}"])
-        )
-        expected += 0.25 * np.sum((corners - corners.mean()) ** 2)
-    assert penalty == pytest.approx(expected)
-    steps = 1e-6 * np.eye(len(theta))
-    difference = [(shrunk.value(theta + s) - shrunk.value(theta - s)) / 2e-6 for s in steps]
-    np.testing.assert_allclose(shrunk.gradient(theta)[1], difference, rtol=1e-5, atol=1e-7)
-    model = shrunk.quadratic(theta)
-    np.testing.assert_allclose(model.gradient, difference, rtol=1e-5, atol=1e-7)
-    added = model.matrix - plain.quadratic(theta).matrix
-    assert np.linalg.eigvalsh(added).min() > -1e-10
-    ratios = np.concatenate(
-        [
-            t.coefficient.log_ratios(theta[formula.places(t.coefficient)])[0]
-            for t in formula.law.terms
-            if t.shrinkable
-        ]
-    )
-    assert 0.25 * ratios @ ratios == pytest.approx(penalty)
-
-
 @pytest.mark.parametrize(("name", "tied"), [("coupled-linear", "coupled"), ("joint", "additive")])
 def test_infinite_shrinkage_is_the_tied_law(name, tied):
     runs = make_runs(0.05)
-    found = fit(runs, name, shrink=np.inf, options=QUICK).targets["math"]
+    fitted = fit(runs, f"{name}:inf", options=QUICK).targets["math"]
     limit = fit(runs, tied, options=QUICK).targets["math"]
-    assert found.huber == pytest.approx(limit.huber, rel=1e-3)
+    assert fitted.huber == pytest.approx(limit.huber, rel=1e-3)
     for group in ("A", "B"):
-        values = found.params.get(group, found.params.get(f"C_{group}"))
+        values = fitted.params.get(group, fitted.params.get(f"C_{group}"))
         np.testing.assert_allclose(values, values[0])
-
-
-def test_no_shrinkage_is_the_free_law():
-    runs = make_runs(0.05)
-    found = fit(runs, "coupled-linear", shrink=0.0, options=QUICK).targets["math"]
-    free = fit(runs, "coupled-linear", options=QUICK).targets["math"]
-    assert found.huber == pytest.approx(free.huber, rel=1e-3)
 
 
 def test_more_shrinkage_brings_coefficients_nearer_and_fits_less():
     runs = make_runs(0.3)
     spreads, hubers = [], []
     for shrink in (0.0, 1e-3, 1e-1, 10.0):
-        found = fit(runs, "coupled-linear", shrink=shrink, options=QUICK).targets["math"]
-        spreads.append(np.ptp(np.log(found.params["A"])) + np.ptp(np.log(found.params["B"])))
-        hubers.append(found.huber)
+        fitted = fit(runs, ShrunkLaw(COUPLED_LINEAR, shrink), options=QUICK).targets["math"]
+        spreads.append(np.ptp(np.log(fitted.params["A"])) + np.ptp(np.log(fitted.params["B"])))
+        hubers.append(fitted.huber)
     assert spreads == sorted(spreads, reverse=True)
     assert hubers == sorted(hubers)
     assert spreads[-1] < 0.05
@@ -141,16 +92,27 @@ def test_more_shrinkage_brings_coefficients_nearer_and_fits_less():
 
 def test_automatic_shrinkage_takes_the_side_of_the_truth():
     alike = make_runs(0.0, mixtures=16)
-    auto, free = (fit(alike, "coupled-linear", shrink=s, options=QUICK) for s in ("auto", 0.0))
+    auto = fit_auto(alike, "coupled-linear:auto", options=QUICK)
+    free = fit(alike, "coupled-linear", options=QUICK)
     assert error_on_new_runs(auto, 0.0) < error_on_new_runs(free, 0.0)
     apart = make_runs(0.6, mixtures=16)
-    auto, tied = (fit(apart, "coupled-linear", shrink=s, options=QUICK) for s in ("auto", "inf"))
+    auto = fit_auto(apart, "coupled-linear:auto", options=QUICK)
+    tied = fit(apart, "coupled-linear:inf", options=QUICK)
     assert error_on_new_runs(auto, 0.6) < 0.2 * error_on_new_runs(tied, 0.6)
 
 
-def test_two_held_out_errors_make_the_choice():
-    runs = make_runs(0.3)
-    (path,) = choose_shrink([(runs, "coupled-linear")], FASTEST)
+def make_few_runs(mixtures=5):
+    """Runs of two domains that are quickly fitted."""
+    return make_runs(0.3, mixtures, lengths=(1e9, 4e9, 1.6e10), k=2)
+
+
+@pytest.fixture(scope="module")
+def path():
+    (path,) = choose_shrink([(make_few_runs(), COUPLED_LINEAR)], FASTEST)
+    return path
+
+
+def test_two_held_out_errors_make_the_choice(path):
     assert path.values == GRID
     assert list(path.errors) == ["new mixtures", "400M"]
     # A geometric mean is below the arithmetic one.
@@ -159,12 +121,13 @@ def test_two_held_out_errors_make_the_choice():
     limits = (path.mean[0], path.mean[-1])
     assert path.chosen in (best, np.inf if limits[0] <= limits[1] else 0.0)
     assert path.note().text.startswith(f"auto chose {path.chosen:g}; held-out MRE % for inf 0.1")
-    calls = []
-    (again,) = choose_shrink(
-        [(runs, "coupled-linear")], FASTEST, jobs=2, done=lambda: calls.append(None)
-    )
+
+
+def test_the_choice_is_the_same_in_two_processes(path):
+    executor, told = told_executor(jobs=2)
+    (again,) = choose_shrink([(make_few_runs(), COUPLED_LINEAR)], FASTEST, jobs=executor)
     assert again == path
-    assert len(calls) == count_tasks(runs)
+    assert told == [("choosing a shrinkage", 6), *["a step"] * 6]  # five folds, and 400M
 
 
 class TestChoose:
@@ -207,51 +170,61 @@ class TestChoose:
         np.testing.assert_allclose(mean, [4.0, 2.0, 2.0])
 
 
-def test_the_choice_is_kept_in_the_fit_file(tmp_path):
-    found = fit(make_runs(0.3), "coupled-linear", shrink="auto", options=FASTEST)
-    save_fit(found, tmp_path / "fit.yaml")
+def test_the_choice_is_kept_in_the_fit_file(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "choose_shrink", lambda cases, options, jobs: [path])
+    fitted = fit_auto(make_few_runs(), "coupled-linear:auto", options=FASTEST)
+    assert fitted.shrink_path == path
+    assert path.note() in fitted.notes
+    save_fit(fitted, tmp_path / "fit.yaml")
     loaded = load_fit(tmp_path / "fit.yaml")
-    assert loaded.shrink == found.shrink == found.shrink_path.chosen
-    assert loaded.shrink_path == found.shrink_path
+    assert loaded.shrink == fitted.shrink == fitted.shrink_path.chosen
+    assert loaded.shrink_path == fitted.shrink_path
     save_fit(loaded, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "fit.yaml").read_bytes()
 
 
 def test_compare_chooses_within_each_training_part():
-    runs = make_runs(0.3, mixtures=8)
-    splits = split_folds(runs, 2)
-    found = compare_laws(splits, ("coupled", "coupled-linear:auto"), options=FASTEST)
-    assert [s.law for s in found.standings] == ["coupled", "coupled-linear:auto"]
+    splits = split_folds(make_few_runs(6), 2)
+    compared = compare_laws(splits, ("coupled", "coupled-linear:auto"), options=FASTEST)
+    assert [s.law for s in compared.standings] == ["coupled", "coupled-linear:auto"]
     expected = [
-        choose_shrink([(split.train, "coupled-linear")], FASTEST)[0].chosen
-        for split in splits.splits
+        choose_shrink([(split.train, COUPLED_LINEAR)], FASTEST)[0].chosen for split in splits.splits
     ]
-    (note,) = (note for note in found.notes if note.code == "shrink")
-    shrunk = dict.fromkeys(with_shrinkage("coupled-linear", value) for value in expected)
+    (note,) = (note for note in compared.notes if note.code == "shrink")
+    shrunk = dict.fromkeys(str(ShrunkLaw(COUPLED_LINEAR, value)) for value in expected)
     assert note.text == f"coupled-linear:auto chose {', '.join(shrunk)}"
 
 
-def test_laws_are_read_with_their_shrinkage():
-    assert parse_law("joint") == (CATALOGUE["joint"], None)
-    assert parse_law("coupled-linear:0.01")[1] == 0.01
-    assert parse_law("joint:inf")[1] == np.inf
-    for text, message in {
-        "additive:0.1": (
-            "The law additive has no coefficient for each domain in N or D that --shrink could"
-            " pull together. Laws that have: " + ", ".join(SHRINKABLE) + "."
-        ),
-        "joint:strong": "--shrink strong: give a number of 0 or more, inf, auto or none.",
-        "joint:-1": "--shrink -1: give a number of 0 or more, inf, auto or none.",
-        "joint:nan": "--shrink nan: give a number of 0 or more, inf, auto or none.",
-    }.items():
-        with pytest.raises(UsageError) as caught:
-            parse_law(text)
-        assert str(caught.value) == message
-
-
 def test_only_what_scales_is_shrunk():
-    assert SHRINKABLE == ["joint", "full", "coupled-linear", "coupled-joint"]
+    able = [law.name for law in CATALOGUE.values() if law.shrinkable]
+    assert able == ["joint", "full", "coupled-linear", "coupled-joint"]
     fixed = CATALOGUE["coupled-linear"].identified(one_model_size=True, one_token_count=True)
     assert not any(term.shrinkable for term in fixed.terms)
-    found = fit(make_runs(0.3, sizes=(1e8,)), "coupled-linear", shrink=0.1, options=QUICK)
-    assert set(found.targets["math"].params) == {"E", "C", "gamma", "delta", "A", "B", "beta"}
+    fitted = fit(make_runs(0.3, sizes=(1e8,)), "coupled-linear:0.1", options=QUICK)
+    assert set(fitted.targets["math"].params) == {"E", "C", "gamma", "delta", "A", "B", "beta"}
+
+
+def test_targets_that_have_no_size_in_common():
+    N, D = (x.ravel() for x in np.meshgrid([1e8, 2e8, 4e8, 8e8], [1e9, 2e9]))
+    h = np.tile([0.5, 0.5], (len(N), 1))
+    small, large = np.where(N < 6e8, 3.0, np.nan), np.where(N > 6e8, 3.0, np.nan)
+    runs = Runs.from_arrays(N, D, h, {"x": small, "y": large}, ["a", "b"])
+    with pytest.raises(UsageError, match="No target has losses both"):
+        fit_auto(runs, "coupled-linear:auto", options=FASTEST)
+
+
+def test_whether_a_table_leaves_something_to_choose_by():
+    assert can_choose_shrink(make_runs(0.3))
+    assert not can_choose_shrink(make_runs(0.3, mixtures=1, sizes=(1e8,)))
+
+
+def test_fit_leaves_the_choice_to_fit_auto():
+    runs = make_runs(0.3)
+    with pytest.raises(UsageError) as caught:
+        fit(runs, "coupled-linear:auto")
+    assert str(caught.value) == (
+        "coupled-linear:auto: held-out rows choose it; use fit_auto, or name a shrinkage."
+    )
+    with pytest.raises(UsageError) as caught:
+        fit_auto(runs, "coupled-linear:0.1")
+    assert str(caught.value) == "coupled-linear:0.1: nothing is left to choose; use fit."

@@ -10,12 +10,13 @@ from mixfit.fitting.blocks import make_blocks, sampled
 from mixfit.fitting.objective import Objective
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
-from mixfit.laws.shrunk import parse_law
+from mixfit.laws.shrunk import ShrunkLaw, parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.target_rows import TargetRows
 
 QUICK = FitOptions(restarts=3, hops=2)
 FASTEST = FitOptions(restarts=1, hops=0)
+TIED = {"coupled-linear": "coupled", "joint": "additive", "coupled-joint": "coupled"}
 
 
 def make_runs():
@@ -73,6 +74,66 @@ class TestLawsContained:
         )
         # What two of them contain counts once.
         assert searched.seconds(parse_law("powered")) == pytest.approx(sum(each.values()))
+
+
+@pytest.fixture(scope="module")
+def searched():
+    rng = np.random.default_rng(0)
+    N, D = (x.ravel() for x in np.meshgrid([1e8, 2e8, 4e8], [1e9, 2e9, 4e9, 8e9]))
+    mixtures = rng.dirichlet(np.ones(3), 12)
+    h, N, D = np.repeat(mixtures, len(N), axis=0), np.tile(N, 12), np.tile(D, 12)
+    A, B = 200 * np.exp(rng.normal(0, 0.8, 3)), 800 * np.exp(rng.normal(0, 0.8, 3))
+    loss = 1.2 + 1 / (h**0.5 @ [0.5, 1.0, 1.5]) + h @ A / N**0.3 + h @ B / D**0.3
+    loss = loss * np.exp(2e-3 * rng.normal(size=len(loss)))
+    runs = Runs.from_arrays(N, D, h, {"web": loss}, ["a", "b", "c"])
+    return TargetSearch(TargetRows.of(runs, "web"), QUICK)
+
+
+class TestShrinkage:
+    """Its limits are laws of their own."""
+
+    @pytest.mark.parametrize(("law", "tied"), TIED.items())
+    def test_strong_shrinkage_is_the_tied_law(self, searched, law, tied):
+        free = searched.objective(parse_law(law))
+
+        def unshrunk(text):
+            return free.at(searched.solve(parse_law(text)).theta).value
+
+        smaller = searched.solve(parse_law(tied)).solution.point.value
+        assert unshrunk(f"{law}:inf") == pytest.approx(smaller, rel=1e-5)
+        assert unshrunk(f"{law}:1e7") == pytest.approx(smaller, rel=1e-5)
+        assert unshrunk(f"{law}:0") == pytest.approx(unshrunk(law), rel=1e-4)
+
+    @pytest.mark.parametrize("law", TIED)
+    def test_all_domains_of_the_tied_law_are_alike(self, searched, law):
+        solved = searched.solve(parse_law(f"{law}:inf"))
+        assert solved.solution.point.value == solved.objective.at(solved.theta).value
+        params = solved.formula.natural(solved.theta)
+        for group in ("A", "B"):
+            values = params.get(f"C_{group}", params.get(group))
+            assert len(values) == 3
+            np.testing.assert_allclose(values, values[0])
+
+    def test_the_tied_form_of_full_is_found_in_its_own_units(self, searched):
+        free, tied = (searched.objective(parse_law(law)) for law in ("full", "full:inf"))
+        theta = tied.formula.random(np.random.default_rng(0))
+        same = free.formula.embedded(tied.formula, theta)
+        assert free.at(same).value == pytest.approx(tied.at(theta).value, rel=1e-9)
+
+    def test_a_path_ends_at_the_tied_and_the_free_law(self, searched):
+        shrinks = (np.inf, 0.1, 0.01, 0.0)
+        law = parse_law("coupled-linear").law
+        path = searched.path(law, shrinks)
+        for theta, shrink in zip(path, shrinks, strict=True):
+            if shrink in (0.0, np.inf):
+                solved = searched.solve(ShrunkLaw(law, shrink))
+                np.testing.assert_array_equal(theta, solved.theta)
+        free = searched.objective(ShrunkLaw(law))
+        values = [free.at(theta).value for theta in path]
+        assert values == sorted(values, reverse=True)
+        pulls = [searched.objective(ShrunkLaw(law, 1.0)).penalty(theta).value for theta in path]
+        assert pulls == sorted(pulls)
+        assert pulls[0] == pytest.approx(0, abs=1e-12)
 
 
 class TestDrawStart:
