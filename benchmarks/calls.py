@@ -15,13 +15,15 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import Bounds, basinhopping, minimize
-from solvers import LBFGS, Recorder, read, tick
+from solvers import LBFGS, Recorder, dots, read
 
-from mixfit.base.parallel import map_tasks
+from mixfit.base.parallel import Executor
 from mixfit.fitting import solvers
 from mixfit.fitting.result import FitOptions
-from mixfit.fitting.search import TargetSearch, draw_start, target_task
+from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.runs.target_rows import TargetRows
 
 METHODS = ("mixfit", "basin hopping over L-BFGS", "L-BFGS from random starts")
 
@@ -29,8 +31,8 @@ METHODS = ("mixfit", "basin hopping over L-BFGS", "L-BFGS from random starts")
 def run_method(task):
     """Give the lowest objective after each inner call, (calls,)."""
     rows, law, method, calls, seed = task
-    objective = TargetSearch(rows).objective(law)
-    problem = Recorder(objective, np.inf)
+    objective = TargetSearch(rows, FitOptions()).objective(ShrunkLaw(CATALOGUE[law]))
+    recorder = Recorder(objective, np.inf)
     sample, rng = partial(draw_start, objective), np.random.default_rng(seed)
     values = []
     if method == METHODS[0]:
@@ -44,17 +46,17 @@ def run_method(task):
         solvers.descend = counted
         try:
             while len(values) < calls:
-                restarts, hops = FitOptions().restarts, problem.size
-                solvers.search(problem, sample, [], rng=rng, restarts=restarts, hops=hops)
+                restarts, hops = FitOptions().restarts, recorder.size
+                solvers.search(recorder, sample, [], rng=rng, restarts=restarts, hops=hops)
         finally:
             solvers.descend = descend
     else:
-        local = {"method": "L-BFGS-B", "jac": True, "bounds": Bounds(*problem.bounds)}
+        local = {"method": "L-BFGS-B", "jac": True, "bounds": Bounds(*recorder.bounds)}
         local["options"] = LBFGS
-        start = np.clip(sample(rng), *problem.bounds)
+        start = np.clip(sample(rng), *recorder.bounds)
         if method == METHODS[1]:
             basinhopping(
-                problem.gradient,
+                recorder.value_and_gradient,
                 start,
                 niter=calls - 1,
                 rng=rng,
@@ -63,8 +65,8 @@ def run_method(task):
             )
         else:
             for _ in range(calls):
-                values.append(minimize(problem.gradient, start, **local).fun)
-                start = np.clip(sample(rng), *problem.bounds)
+                values.append(minimize(recorder.value_and_gradient, start, **local).fun)
+                start = np.clip(sample(rng), *recorder.bounds)
     return np.minimum.accumulate(values[:calls])
 
 
@@ -80,34 +82,33 @@ def main():
     chosen = parser.parse_args()
     runs = read(chosen.runs, chosen.where, chosen.target and [chosen.target])
     target = runs.targets[0]
-    rows = target_task(runs, target, (chosen.law,), FitOptions())
+    rows = TargetRows.of(runs, target)
     tasks = [
         (rows, chosen.law, method, chosen.calls, seed)
         for method in METHODS
         for seed in range(chosen.repeats)
     ]
     print(f"{len(tasks)} searches of {chosen.calls} inner solver calls", file=sys.stderr)
-    found = np.array(map_tasks(run_method, tasks, jobs=None, done=tick))
-    print(file=sys.stderr)
-    found = 1e-3 * found.reshape(len(METHODS), chosen.repeats, -1)
-    for method, values in zip(METHODS, found, strict=True):
+    lowest = np.array(Executor(None, progress=dots).map(run_method, tasks))
+    lowest = 1e-3 * lowest.reshape(len(METHODS), chosen.repeats, -1)
+    for method, values in zip(METHODS, lowest, strict=True):
         median = np.median(values, axis=0)
         after = [call for call in (1, 5, 10, 20, 40, 80) if call <= chosen.calls]
         shown = "  ".join(f"{call}: {median[call - 1]:.3e}" for call in after)
         print(f"{method:28s} median Huber loss after calls  {shown}")
-    draw(found, chosen.law, target, chosen.out)
+    draw(lowest, chosen.law, target, chosen.out)
     print(f"wrote {chosen.out}")
 
 
-def draw(found, law, target, out):
+def draw(lowest, law, target, out):
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    calls = np.arange(1, found.shape[2] + 1)
-    for method, values in zip(METHODS, found, strict=True):
+    calls = np.arange(1, lowest.shape[2] + 1)
+    for method, values in zip(METHODS, lowest, strict=True):
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
         (line,) = axes.plot(calls, middle, label=method)
         axes.fill_between(calls, low, high, alpha=0.2, color=line.get_color(), linewidth=0)

@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "sample_runs"))
 from make_sample_runs import NOISE, draw_mixtures, draw_params
 
 from mixfit.base.metrics import mean_relative_error
-from mixfit.base.parallel import map_tasks
+from mixfit.base.parallel import Executor
+from mixfit.evaluation.choose import fit_auto
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
@@ -30,7 +31,7 @@ K = 5
 SIZES = np.array([5e7, 1e8, 2e8, 4e8])
 LENGTHS = np.array([1e9, 2e9, 4e9, 8e9, 16e9])
 TARGETS = tuple(f"t{i}" for i in range(K))  # one for each domain, as most tables have
-LAWS = {"coupled": None, "free": 0.0, "auto": "auto"}
+LAWS = {"coupled": "coupled", "free": "coupled-linear:0", "auto": "coupled-linear:auto"}
 # mixtures, spread of log A_i and log B_i
 CASES = {
     "all A_i alike, 40 mixtures": (40, 0.0),
@@ -69,22 +70,21 @@ def run_table(task):
     mixtures, spread, seed = task
     rng = np.random.default_rng([seed, mixtures, int(100 * spread)])
     truths = {target: true_params(spread, rng) for target in TARGETS}
-    fitted = grid(draw_mixtures(mixtures, K, rng), SIZES, LENGTHS)
+    table = grid(draw_mixtures(mixtures, K, rng), SIZES, LENGTHS)
     observed = {}
     for target, params in truths.items():
-        exact = losses(params, *fitted)
+        exact = losses(params, *table)
         observed[target] = exact * np.exp(NOISE * rng.standard_normal(len(exact)))
-    runs = Runs.from_arrays(*fitted, observed, [f"d{i}" for i in range(K)])
+    runs = Runs.from_arrays(*table, observed, [f"d{i}" for i in range(K)])
     fresh = grid(draw_mixtures(40, K, rng), [*SIZES, 2 * SIZES[-1]], [*LENGTHS, 2 * LENGTHS[-1]])
     errors, chosen = [], None
-    for shrink in LAWS.values():
-        law = "coupled" if shrink is None else "coupled-linear"
-        found = fit(runs, law, shrink=shrink, options=OPTIONS, jobs=1)
-        predicted = found.predict(*fresh)
+    for name, law in LAWS.items():
+        fitted = (fit_auto if name == "auto" else fit)(runs, law, options=OPTIONS)
+        predicted = fitted.predict(*fresh)
         errors.append(
             np.mean([mean_relative_error(predicted[t], losses(truths[t], *fresh)) for t in TARGETS])
         )
-        chosen = found.shrink
+        chosen = fitted.shrink
     return errors, chosen
 
 
@@ -99,7 +99,7 @@ def main():
         mixtures, spread = CASES[name]
         seeds = range(options.seed, options.seed + options.tables)
         tasks = [(mixtures, spread, seed) for seed in seeds]
-        results = map_tasks(run_table, tasks, jobs=options.jobs)
+        results = Executor(options.jobs).map(run_table, tasks)
         errors = np.array([error for error, _ in results])
         best = errors[:, :2].min(axis=1)
         print(f"{name}: mean error % on new mixtures, {options.tables} tables of {K} targets")

@@ -15,20 +15,22 @@ import csv
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import Bounds, basinhopping, minimize
 
+from mixfit import read_runs
 from mixfit.base.errors import MixfitError
-from mixfit.base.parallel import map_tasks
+from mixfit.base.parallel import Executor
 from mixfit.fitting.result import FitOptions
-from mixfit.fitting.search import TargetSearch, draw_start, target_task
+from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.fitting.solvers import search
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.runs.runs import read_runs
+from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.runs.target_rows import TargetRows
 
 CHECKPOINTS = (1, 5, 20, 60)
 LBFGS = {"maxiter": 3000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}
@@ -56,64 +58,58 @@ class Recorder:
         if np.isfinite(value) and (not self.trace or value < self.trace[-1][1]):
             self.trace.append((now, float(value)))
 
-    def value(self, theta):
-        value = self._objective.value(theta)
-        self._record(value)
-        return value
+    def at(self, theta):
+        here = self._objective.at(theta)
+        self._record(here.value)
+        return here
 
-    def gradient(self, theta):
-        value, gradient = self._objective.gradient(theta)
-        self._record(value)
-        if np.isfinite(value) and np.all(np.isfinite(gradient)):
-            return value, gradient
+    def value_and_gradient(self, theta):
+        here = self.at(theta)
+        if np.isfinite(here.value) and np.all(np.isfinite(here.gradient)):
+            return here.value, here.gradient
         return 1e10, np.zeros_like(theta)
 
-    def quadratic(self, theta):
-        model = self._objective.quadratic(theta)
-        self._record(model.value)
-        return model
-
     def finite_value(self, theta):
-        value = self.value(theta)
+        value = self.at(theta).value
         return value if np.isfinite(value) else 1e10
 
 
-def mixfit_default(problem, sample, rng):
+def mixfit_default(recorder, sample, rng):
     while True:
-        search(problem, sample, [], rng=rng, restarts=FitOptions().restarts, hops=problem.size)
+        search(recorder, sample, [], rng=rng, restarts=FitOptions().restarts, hops=recorder.size)
 
 
-def paper_exact(problem, sample, rng):
-    hop_forever(problem.gradient, problem, sample, rng, jac=True)
+def paper_exact(recorder, sample, rng):
+    hop_forever(recorder.value_and_gradient, recorder, sample, rng, jac=True)
 
 
-def paper_numerical(problem, sample, rng):
-    hop_forever(problem.finite_value, problem, sample, rng, jac=None)
+def paper_numerical(recorder, sample, rng):
+    hop_forever(recorder.finite_value, recorder, sample, rng, jac=None)
 
 
-def hop_forever(function, problem, sample, rng, *, jac):
+def hop_forever(function, recorder, sample, rng, *, jac):
     basinhopping(
         function,
-        np.clip(sample(rng), *problem.bounds),
+        np.clip(sample(rng), *recorder.bounds),
         niter=1_000_000,
         rng=rng,
         minimizer_kwargs={
             "method": "L-BFGS-B",
             "jac": jac,
-            "bounds": Bounds(*problem.bounds),
+            "bounds": Bounds(*recorder.bounds),
             "options": LBFGS,
         },
     )
 
 
-def restarts(problem, sample, rng):
+def restarts(recorder, sample, rng):
     while True:
         minimize(
-            problem.gradient,
-            np.clip(sample(rng), *problem.bounds),
+            recorder.value_and_gradient,
+            np.clip(sample(rng), *recorder.bounds),
             method="L-BFGS-B",
             jac=True,
-            bounds=Bounds(*problem.bounds),
+            bounds=Bounds(*recorder.bounds),
             options=LBFGS,
         )
 
@@ -128,13 +124,12 @@ METHODS = {
 
 def run_method(task):
     """Run one method on one target until its seconds are over; gives the trace."""
-    target_rows, law, method, seconds, seed = task
-    inner = TargetSearch(target_rows)
-    objective = inner.objective(law)
-    problem = Recorder(objective, seconds)
+    rows, law, method, seconds, seed = task
+    objective = TargetSearch(rows, FitOptions()).objective(ShrunkLaw(CATALOGUE[law]))
+    recorder = Recorder(objective, seconds)
     with suppress(OutOfTimeError):
-        METHODS[method](problem, partial(draw_start, objective), np.random.default_rng(seed))
-    return problem.trace
+        METHODS[method](recorder, partial(draw_start, objective), np.random.default_rng(seed))
+    return recorder.trace
 
 
 def seconds_until(trace, level):
@@ -160,14 +155,14 @@ def main():
     laws = chosen.law or ["additive", "joint", "coupled"]
     keys = [(law, t, method) for law in laws for t in runs.targets for method in METHODS]
     tasks = [
-        (target_task(runs, t, (law,), FitOptions()), law, method, chosen.seconds, chosen.seed)
+        (TargetRows.of(runs, t), law, method, chosen.seconds, chosen.seed)
         for law, t, method in keys
     ]
     processes = min(chosen.jobs or os.cpu_count() or 1, len(tasks))
     minutes = -(-len(tasks) // processes) * chosen.seconds / 60
     print(f"{len(tasks)} searches of {chosen.seconds:g} s: {minutes:.0f} min", file=sys.stderr)
-    traces = dict(zip(keys, map_tasks(run_method, tasks, jobs=chosen.jobs, done=tick), strict=True))
-    print(file=sys.stderr)
+    executor = Executor(chosen.jobs, progress=dots)
+    traces = dict(zip(keys, executor.map(run_method, tasks), strict=True))
     moments = [s for s in CHECKPOINTS if s <= chosen.seconds]
     rows = []
     for law in laws:
@@ -201,8 +196,11 @@ def read(paths, where, targets):
         sys.exit(f"error: {error}")
 
 
-def tick():
-    print(".", end="", file=sys.stderr, flush=True)
+@contextmanager
+def dots(label, total):
+    """Print a dot after each task."""
+    yield lambda: print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
 
 
 def report(rows, laws, moments, seconds):

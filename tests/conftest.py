@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mixfit.base.parallel import use_one_thread
+
+use_one_thread()  # as the program does; numpy is imported later
+
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(sysconfig.get_path("scripts")) / "mixfit"
 REAL_RUNS = ROOT.parent / "shared" / "data" / "slimpajama_small.csv"
