@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from mixfit.base.errors import WorkerError
-from mixfit.base.parallel import map_tasks
+from mixfit.base.parallel import Executor
 
 distributed = pytest.importorskip("distributed")
 
@@ -33,7 +34,7 @@ def cluster(tmp_path):
     """A scheduler and two workers of one thread on the loopback address."""
     address = f"tcp://127.0.0.1:{free_port()}"
     # Workers load functions by name, those of this test too.
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     dask, here = [sys.executable, "-m"], ["--host", "127.0.0.1", "--no-dashboard"]
     started = [
@@ -64,16 +65,23 @@ def cluster(tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_lost_worker_changes_nothing(cluster):
     address, workers = cluster
-    left = iter(range(20))
+    steps = []
 
-    def lose_one():
-        if next(left) == 3:
-            workers[0].send_signal(signal.SIGKILL)
+    @contextmanager
+    def lose_one(label, total):
+        def step():
+            steps.append((label, total))
+            if len(steps) == 4:
+                workers[0].send_signal(signal.SIGKILL)
 
-    found = map_tasks(slow_square, range(20), jobs=address, done=lose_one)
-    assert [square for square, _ in found] == [number**2 for number in range(20)]
+        yield step
+
+    executor = Executor(cluster=address, progress=lose_one)
+    results = executor.map(slow_square, range(20), "squaring")
+    assert [square for square, _ in results] == [number**2 for number in range(20)]
+    assert steps == [("squaring", 20)] * 20
     assert workers[0].wait(10) == -signal.SIGKILL
-    assert workers[1].pid in {pid for _, pid in found}
+    assert workers[1].pid in {pid for _, pid in results}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -98,4 +106,4 @@ def test_no_scheduler_is_one_message(mixfit, sample_runs):
 def test_without_dask_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(WorkerError, match=r"pip install 'mixfit\[cluster\]'"):
-        map_tasks(slow_square, [1, 2], jobs="tcp://127.0.0.1:1")
+        Executor(cluster="tcp://127.0.0.1:1").map(slow_square, [1, 2])
