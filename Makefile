@@ -11,8 +11,10 @@ demo: .venv/.installed
 	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv
 	$(BIN)/mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
 
+# A file of tests goes to one of two processes, so that what its tests share is made once.
+PROCESSES ?= 2
 test: .venv/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-lint
 	$(BIN)/ruff check .

@@ -13,13 +13,15 @@ from mixfit.evaluation import choose
 from mixfit.evaluation.choose import fit_auto
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.shrinkage import GRID, _choose, can_choose_shrink, choose_shrink
-from mixfit.fitting.fit import fit
+from mixfit.fitting.fit import fit, target_fit
 from mixfit.fitting.result import FitOptions
+from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE, COUPLED_LINEAR
 from mixfit.laws.formula import Formula
 from mixfit.laws.shrunk import ShrunkLaw
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds
+from mixfit.runs.target_rows import TargetRows
 
 QUICK = FitOptions(restarts=3, hops=2)
 FASTEST = FitOptions(restarts=1, hops=0)
@@ -78,10 +80,10 @@ def test_infinite_shrinkage_is_the_tied_law(name, tied):
 
 
 def test_more_shrinkage_brings_coefficients_nearer_and_fits_less():
-    runs = make_runs(0.3)
+    search = TargetSearch(TargetRows.of(make_runs(0.3), "math"), QUICK)
     spreads, hubers = [], []
     for shrink in (0.0, 1e-3, 1e-1, 10.0):
-        fitted = fit(runs, ShrunkLaw(COUPLED_LINEAR, shrink), options=QUICK).targets["math"]
+        fitted = target_fit(search, ShrunkLaw(COUPLED_LINEAR, shrink))
         spreads.append(np.ptp(np.log(fitted.params["A"])) + np.ptp(np.log(fitted.params["B"])))
         hubers.append(fitted.huber)
     assert spreads == sorted(spreads, reverse=True)
@@ -91,11 +93,11 @@ def test_more_shrinkage_brings_coefficients_nearer_and_fits_less():
 
 
 def test_automatic_shrinkage_takes_the_side_of_the_truth():
-    alike = make_runs(0.0, mixtures=16)
+    alike = make_runs(0.0, mixtures=12, lengths=(1e9, 4e9, 1.6e10))
     auto = fit_auto(alike, "coupled-linear:auto", options=QUICK)
     free = fit(alike, "coupled-linear", options=QUICK)
     assert error_on_new_runs(auto, 0.0) < error_on_new_runs(free, 0.0)
-    apart = make_runs(0.6, mixtures=16)
+    apart = make_runs(0.6, mixtures=12, lengths=(1e9, 4e9, 1.6e10))
     auto = fit_auto(apart, "coupled-linear:auto", options=QUICK)
     tied = fit(apart, "coupled-linear:inf", options=QUICK)
     assert error_on_new_runs(auto, 0.6) < 0.2 * error_on_new_runs(tied, 0.6)

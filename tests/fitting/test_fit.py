@@ -27,13 +27,17 @@ from reference.equations import PLAIN
 
 from mixfit import read_runs
 from mixfit.base.errors import UsageError
-from mixfit.fitting.fit import fit
+from mixfit.fitting.fit import fit, target_fit
 from mixfit.fitting.result import FitOptions
+from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
+from mixfit.laws.shrunk import parse_law
 from mixfit.runs.runs import Runs
+from mixfit.runs.target_rows import TargetRows
 
 NOISE = 0.002
+FASTEST = FitOptions(restarts=1, hops=1)  # where the optimum does not matter
 
 
 def huber_of(residuals, delta=1e-3):
@@ -99,11 +103,8 @@ class TestRecovery:
 @cache
 def hubers_of_all_laws(seed):
     runs, _, _ = make_runs(CATALOGUE["coupled-joint"], seed=seed, mixtures=12, noise=NOISE)
-    options = FitOptions(restarts=1, hops=1)
-    return {
-        name: fit(runs, name, options=options, jobs=1).targets["math"].huber
-        for name in DESIGNED_NAMES
-    }
+    search = TargetSearch(TargetRows.of(runs, "math"), FitOptions(restarts=1, hops=1))
+    return {name: target_fit(search, parse_law(name)).huber for name in DESIGNED_NAMES}
 
 
 @pytest.mark.parametrize(("smaller", "larger"), CONTAINED, ids=[" in ".join(c) for c in CONTAINED])
@@ -171,7 +172,7 @@ def three_targets():
 
 @pytest.fixture(scope="module")
 def three_fits(three_targets):
-    return fit(three_targets, "joint", options=QUICK, jobs=1)
+    return fit(three_targets, "joint", options=FASTEST, jobs=1)
 
 
 def assert_same(one, other):
@@ -185,7 +186,7 @@ def assert_same(one, other):
 class TestTargets:
     def test_any_number_of_processes(self, three_targets, three_fits):
         executor, told = told_executor(jobs=2)
-        other = fit(three_targets, "joint", options=QUICK, jobs=executor)
+        other = fit(three_targets, "joint", options=FASTEST, jobs=executor)
         assert told == [("fitting joint", 3), *["a step"] * 3]
         assert list(other.targets) == ["web", "code", "math"]
         for target, found in three_fits.targets.items():
@@ -200,14 +201,14 @@ class TestTargets:
             {target: three_targets.losses_of(target)},
             DOMAINS,
         )
-        found = fit(alone, "joint", options=QUICK, jobs=1)
+        found = fit(alone, "joint", options=FASTEST, jobs=1)
         assert_same(found.targets[target], three_fits.targets[target])
 
     def test_missing_losses_are_left_out_for_their_target_alone(self, three_targets, three_fits):
         rows = {target: found.rows for target, found in three_fits.targets.items()}
         assert rows == {"web": 120, "code": 117, "math": 120}
         present = three_targets.select(~np.isnan(three_targets.losses_of("code")))
-        found = fit(present, "joint", options=QUICK, jobs=1)
+        found = fit(present, "joint", options=FASTEST, jobs=1)
         assert_same(found.targets["code"], three_fits.targets["code"])
         assert found.targets["web"].rows == 117
 
@@ -215,7 +216,7 @@ class TestTargets:
         data = three_fits.data
         assert three_fits.law == "joint"
         assert three_fits.domains == DOMAINS
-        assert three_fits.options == QUICK
+        assert three_fits.options == FASTEST
         assert data.mixtures == 10
         assert (data.model_size.min, data.model_size.max) == (5e7, 4e8)
         assert (data.tokens.min, data.tokens.max) == (1e9, 1.6e10)
@@ -268,7 +269,7 @@ class TestOptions:
         assert paper.huber <= ours.huber * 1.02
 
     def test_same_seed_same_fit(self, runs):
-        one, other = (fit(runs, "joint", options=QUICK, jobs=1).targets["math"] for _ in range(2))
+        one, other = (fit(runs, "joint", options=FASTEST, jobs=1).targets["math"] for _ in range(2))
         assert_same(one, other)
 
     @pytest.mark.parametrize(
