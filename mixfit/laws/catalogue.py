@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mixfit.base.errors import UsageError, nearest
-from mixfit.laws.coefficients import FREE, NONNEGATIVE, Constant, PowerSum
+from mixfit.laws.coefficients import Constant, PowerSum
 from mixfit.laws.law import Law, Term
+from mixfit.laws.parameters import FREE, NONNEGATIVE
 from mixfit.laws.rivals import RIVALS
 
 _E = Constant("E", NONNEGATIVE)
@@ -24,14 +25,12 @@ _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
 
 CHINCHILLA = Law(
     "chinchilla",
-    "E + A N^-alpha + B D^-beta",
     "Hoffmann et al. 2022; the paper's eq. (2)",
     (_CONSTANT_TERM, _N_TERM, _D_TERM),
 )
 
 SIMPLE = Law(
     "simple",
-    "E + (sum C_i h_i)^gamma + A N^-alpha + B D^-beta",
     "the paper's eq. (9), with the letters of N and D as everywhere else",
     (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
@@ -39,7 +38,6 @@ SIMPLE = Law(
 
 ADDITIVE = Law(
     "additive",
-    "E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta",
     "the paper's eq. (4)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
@@ -47,8 +45,6 @@ ADDITIVE = Law(
 
 JOINT = Law(
     "joint",
-    "E + 1 / sum C_i h_i^gamma_i"
-    " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B D^-beta",
     "the paper's eq. (5)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
     contains=(ADDITIVE,),
@@ -56,8 +52,6 @@ JOINT = Law(
 
 FULL = Law(
     "full",
-    "as joint, with alpha = (sum C_alpha_i h_i)^gamma_alpha"
-    " and beta = (sum C_beta_i h_i)^gamma_beta",
     "the paper's eqs. (10) and (11)",
     (
         _CONSTANT_TERM,
@@ -70,7 +64,6 @@ FULL = Law(
 
 POWERED = Law(
     "powered",
-    "E + (sum C_i h_i^gamma_i)^-kappa + A N^-alpha + B D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -86,7 +79,6 @@ POWERED = Law(
 
 COUPLED = Law(
     "coupled",
-    "E + D^-delta / sum C_i h_i^gamma_i + A N^-alpha + B N^eta D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -99,7 +91,6 @@ COUPLED = Law(
 
 COUPLED_LINEAR = Law(
     "coupled-linear",
-    "E + D^-delta / sum C_i h_i^gamma_i + (sum A_i h_i) N^-alpha + (sum B_i h_i) N^eta D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -112,8 +103,6 @@ COUPLED_LINEAR = Law(
 
 COUPLED_JOINT = Law(
     "coupled-joint",
-    "E + D^-delta / sum C_i h_i^gamma_i"
-    " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
