@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+from dataclasses import replace
+
 from mixfit.base.errors import UsageError, nearest
 from mixfit.laws.coefficients import Constant, PowerSum
 from mixfit.laws.law import Law, Term
@@ -132,12 +137,41 @@ CATALOGUE: dict[str, Law] = {law.name: law for law in (*DESIGNED, *RIVALS)}
 
 
 def find_law(name: str) -> Law:
-    """Look a law up by name.
+    """Look a law up: one of the catalogue, or a user's own as ``package.module:NAME``.
+
+    A module is looked for where Python looks, and then in the current directory. Importing it runs
+    its code. The law's name becomes the text, so that files that name it can be read again.
 
     Raises:
-        UsageError: if there is none; the message suggests the nearest name.
+        UsageError: if there is none, or it cannot be imported; the message suggests the nearest
+            name.
     """
-    if name not in CATALOGUE:
-        known = ", ".join(CATALOGUE)
-        raise UsageError(f"There is no law '{name}'.{nearest(name, CATALOGUE)} Laws: {known}.")
-    return CATALOGUE[name]
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    module, colon, own = name.partition(":")
+    if colon and own.isidentifier() and all(part.isidentifier() for part in module.split(".")):
+        return replace(_imported(module, own), name=name)
+    known = ", ".join(CATALOGUE)
+    raise UsageError(f"There is no law '{name}'.{nearest(name, CATALOGUE)} Laws: {known}.")
+
+
+def _imported(module: str, name: str) -> Law:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)  # and stays, since processes that fit import it too
+    try:
+        content = vars(importlib.import_module(module))
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(
+            f"The law {module}:{name} cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+    law = content.get(name)
+    if isinstance(law, Law):
+        return law
+    laws = [other for other, value in content.items() if isinstance(value, Law)]
+    if name in content:
+        what = f"{name} in the module {module} is a {type(law).__name__}, not a Law."
+    else:
+        what = f"The module {module} has no {name}."
+    among = f" Laws in it: {', '.join(laws)}." if laws else " There is no Law in it."
+    raise UsageError(what + nearest(name, laws) + among)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
-# A and B have no meaning apart from the units of N and D.
-_NOT_WORTH_READING = {"A", "B"}
-
 
 def describe_runs(runs: Runs) -> str:
     """Say in a line what was read, such as ``runs.csv: 40 of 50 rows, 7 mixtures ...``."""
@@ -41,10 +38,11 @@ def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
     """Print a fit as a table, and its notes on standard error."""
     print_line(f"{fit.law} law on {describe_runs(runs)}")
     print_line()
+    form = _largest_form(fit)
     scalars = [
-        group.name
-        for group in _largest_form(fit).groups
-        if not group.per_domain and group.name not in _NOT_WORTH_READING
+        param.name
+        for param in form.groups
+        if not param.per_domain and param.name not in form.factor_names
     ]
     bounds = {name: target.entropy_bound(fit.domains) for name, target in fit.targets.items()}
     with_bound = any(bound is not None for bound in bounds.values())

@@ -98,41 +98,6 @@ def test_never_worse_than_slsqp(law, k, seed):
     assert found.value <= slsqp(function, polytope, rng) * (1 + 1e-8)
 
 
-@pytest.mark.parametrize("law", [*LAWS, "chinchilla"])
-def test_derivatives_match_finite_differences(law):
-    k = 6
-    fit = random_fit(law, k, 3, 1)
-    losses = LossesOfH(fit, list(fit.targets)).at(1e9, 2e10)
-    h, weights = dirichlet(k, 2), np.array([0.2, 0.3, 0.5])
-    move = np.random.default_rng(3).normal(size=k)
-    move -= move.mean()
-    move *= 1e-4 * h.min()
-    values, gradients = losses.gradients(h)
-    each = [t.predict(np.array([1e9]), np.array([2e10]), h[None]) for t in fit.targets.values()]
-    np.testing.assert_allclose(values, np.ravel(each), rtol=1e-12)
-    np.testing.assert_allclose(losses.values(h), values, rtol=1e-14)
-    change = (losses.values(h + move) - losses.values(h - move)) / 2
-    np.testing.assert_allclose(gradients @ move, change, rtol=1e-5, atol=1e-14)
-    turn = weights @ (losses.gradients(h + move)[1] - losses.gradients(h - move)[1]) / 2
-    bent = losses.curvature(h, weights) @ move
-    np.testing.assert_allclose(bent - bent.mean(), turn - turn.mean(), rtol=1e-5, atol=1e-12)
-
-
-@pytest.mark.parametrize("law", ["ye-m1", "ye-m4", "bimix-sum", "autoscale", "coupled-linear"])
-def test_other_coefficients_are_evaluated_through_their_formula(law):
-    from mixfit.laws.catalogue import CATALOGUE
-
-    if law not in CATALOGUE:
-        pytest.skip("no such law")
-    k = 5
-    function = losses_of(random_fit(law, k, 2, 4))
-    found = minimise(function, Polytope.simplex(k))
-    assert found.gap <= 1e-6 * abs(found.value)
-    rng = np.random.default_rng(0)
-    for h in rng.dirichlet(np.full(k, 0.7), 300):
-        assert function.value(np.maximum(h, 1e-9)) >= found.value - 1e-9
-
-
 def test_quadratic_on_the_simplex_has_its_known_minimum():
     # The projection of (0.9, 0.5, -0.4, 0) on the simplex.
     found = minimise(Quadratic(np.eye(4), np.array([0.9, 0.5, -0.4, 0.0])), Polytope.simplex(4))
