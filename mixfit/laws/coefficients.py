@@ -47,6 +47,21 @@ def log_weights(h: Array) -> Array:
     return np.where(positive, np.log(np.where(positive, h, 1.0)), LOG_ZERO)
 
 
+def along_simplex(partial: Array, h: Array) -> Array:
+    """Turn partial derivatives at mixtures into those along the simplex.
+
+    They are the derivatives of the function at h / sum(h). A weight of 0 takes no part in the mean
+    that is subtracted, even where its own derivative is infinite.
+
+    Args:
+        partial: with respect to each weight, (m, k).
+        h: the mixtures, (m, k).
+    """
+    finite = np.where(h > 0, partial, 0.0)
+    slope: Array = partial - (h * finite).sum(axis=1, keepdims=True)
+    return slope
+
+
 class NotContainedError(ValueError):
     """A coefficient cannot take the form of another one."""
 

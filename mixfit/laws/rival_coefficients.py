@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import NotApplicableError
-from mixfit.laws.coefficients import Coefficient, NotContainedError
+from mixfit.laws.coefficients import Coefficient, NotContainedError, along_simplex
 from mixfit.laws.parameters import FREE, NONNEGATIVE, ORDER_ONE, POSITIVE, Param, Start
 from mixfit.laws.power_mean import PowerMean
 
@@ -34,21 +34,6 @@ _RATE = 60.0  # exp() of it times any weight is far from overflow
 _LEAST_RATE = 1e-6  # below it exp() is linear to the digits that losses have
 _SERIES_BELOW = 1e-3  # below it differences lose more digits than the series
 _NEWTON_STEPS = 50
-
-
-def along_simplex(partial: Array, h: Array) -> Array:
-    """Turn partial derivatives at mixtures into those along the simplex.
-
-    They are the derivatives of the function at h / sum(h). A weight of 0 takes no part in the mean
-    that is subtracted, even where its own derivative is infinite.
-
-    Args:
-        partial: with respect to each weight, (m, k).
-        h: the mixtures, (m, k).
-    """
-    finite = np.where(h > 0, partial, 0.0)
-    slope: Array = partial - (h * finite).sum(axis=1, keepdims=True)
-    return slope
 
 
 class _DomainSum(Coefficient):

@@ -64,11 +64,10 @@ def table(law, target="code", h=None, several=None):
     return Runs.from_arrays(N, D, h, {target: loss}, DOMAINS)
 
 
-each = pytest.mark.parametrize("law", RIVALS, ids=lambda law: law.name)
+each = pytest.mark.parametrize("law", [CATALOGUE[name] for name in TRUTH], ids=TRUTH)
 
 
 def test_all_are_in_the_catalogue():
-    assert list(TRUTH) == [law.name for law in RIVALS]
     assert all(CATALOGUE[law.name] is law for law in RIVALS)
 
 
