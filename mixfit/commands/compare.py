@@ -100,6 +100,7 @@ def compare(
     from mixfit.reports.fit import describe_runs
     from mixfit.reports.progress import progress
     from mixfit.reports.text import print_labelled, print_notes
+    from mixfit.runs.splits import split_by_rows
 
     laws = law or ["additive", "joint", "coupled"]
     check_names(laws)
@@ -117,7 +118,7 @@ def compare(
     table = read(train or [])
     tests = [read([condition], table.domains) for condition in test or []]
     splits = (
-        _split_by_conditions(table, tests)
+        split_by_rows(table, tests)
         if tests
         else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
@@ -178,18 +179,6 @@ def _split(
     if leave_size_out:
         return split_sizes(table)
     return split_folds(table, _DEFAULT_FOLDS if folds is None else folds, seed=seed)
-
-
-def _split_by_conditions(table: Runs, tests: Sequence[Runs]) -> Splits:
-    import numpy as np
-
-    from mixfit.base.numbers import short
-    from mixfit.runs.splits import split_by_rows
-
-    names = [short(runs.N[0]) if np.ptp(runs.N) == 0 else "" for runs in tests]
-    if "" in names or len(set(names)) < len(names):
-        names = [f"test {i}" for i in range(1, len(tests) + 1)] if len(tests) > 1 else ["test"]
-    return split_by_rows(table, tests, names)
 
 
 def _whole_numbers(text: str) -> list[int]:

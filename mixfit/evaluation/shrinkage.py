@@ -94,7 +94,7 @@ def choose_shrink(
                     if len(rows) and len(task.loss):
                         test = (held.runs.N[rows], held.runs.D[rows], held.runs.h[rows], loss[rows])
                         tasks.append(_Part(task, *test))
-                        owners.append(_HeldOut(case, held.column, number, held.runs.mixture[rows]))
+                        owners.append(_HeldOut(case, held.label, number, held.runs.mixture[rows]))
     results = map_tasks(_errors, tasks, jobs=jobs, done=done)
     found = []
     for case, plan in enumerate(plans):
@@ -104,7 +104,7 @@ def choose_shrink(
             if owner.case == case
         ]
         errors, by_mixture = {}, []
-        for column in plan.columns:
+        for column in plan.labels:
             own = [(owner, result) for owner, result in pairs if owner.column == column]
             if own:
                 errors[column] = np.mean([result.mean(axis=1) for _, result in own], axis=0)

@@ -112,7 +112,7 @@ class Tally:
             title=self.splits.title,
             laws=self.laws,
             targets=self.targets,
-            columns=self.splits.columns,
+            columns=self.splits.labels,
             figures=tuple(figures),
             summaries=summaries,
             standings=standings,
@@ -141,7 +141,7 @@ class Tally:
         fitted, *held_out = zip(task.parts, result.predicted, strict=True)
         found = []
         for held, (part, predicted) in zip(split.tests, held_out, strict=True):
-            place = (held.column, split.fold)
+            place = (held.label, split.fold)
             train_size = _only(np.unique(split.train.N))
             found.append(Figure(law, target, TRAIN, *place, train_size, _score(*fitted)))
             sizes = np.unique(held.runs.N)
@@ -151,7 +151,7 @@ class Tally:
                 if len(rows):
                     score = _score(Part(*(x[rows] for x in part)), predicted[rows])
                     found.append(Figure(law, target, TEST, *place, float(size), score))
-            self._add_by_mixture(law, target, held.column, part, predicted)
+            self._add_by_mixture(law, target, held.label, part, predicted)
         return found
 
     def _add_by_mixture(
@@ -227,7 +227,7 @@ class Tally:
     def _outliers(self, law: str) -> list[Note]:
         """Say which held-out mixture, if any, is so far off that it rules the mean."""
         found = []
-        for column in self.splits.columns:
+        for column in self.splits.labels:
             means: dict[tuple[float, ...], list[float]] = {}
             for target in self.targets:
                 for key, errors in self.by_mixture.get((law, target, column), {}).items():

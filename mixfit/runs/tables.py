@@ -12,7 +12,9 @@ import io
 import os
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -104,11 +106,18 @@ class CsvTable:
 
     def row_name(self, row: int) -> str:
         """Name a row and the line where it starts."""
-        # Blank lines and quoted line breaks make the two differ by more than the header.
-        for index, (line, _, _) in enumerate(_records(self.data)):
-            if index == row + 1:
-                return f"row {row + 1} (line {line})"
-        return f"row {row + 1}"
+        at = f" (line {self._lines[row + 1]})" if row + 1 < len(self._lines) else ""
+        return f"row {row + 1}{at}"
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """The first line of each record, up to one that Python's csv module cannot read."""
+        # Blank lines and quoted line breaks make rows and lines differ by more than the header.
+        lines = []
+        with suppress(csv.Error):
+            for line, _, _ in _records(self.data):
+                lines.append(line)
+        return lines
 
     def _explain(self, error: Exception) -> str:
         width = len(self.columns)
@@ -205,8 +214,8 @@ def open_tables(sources: Sources) -> list[Table]:
     seen: set[Path] = set()
     for path_given in paths:
         name = os.fspath(path_given)
-        found = _open_directory(name) if os.path.isdir(name) else {Path(name): _open_file(name)}
-        for path, table in found.items():
+        opened = _open_directory(name) if os.path.isdir(name) else {Path(name): _open_file(name)}
+        for path, table in opened.items():
             if path.resolve() in seen:
                 raise UsageError(f"{table.name} is given twice; its rows would count double.")
             seen.add(path.resolve())
