@@ -39,20 +39,22 @@ def group_mixtures(h: Array) -> tuple[Indices, Indices]:
     return rank[number], first[order]
 
 
-def group_together(*tables: Array) -> list[Indices]:
+def group_together(*tables: Array) -> tuple[list[Indices], Array]:
     """Number the mixtures of several tables alike.
 
     >>> group_together(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([[0.5, 0.5 + 1e-8]]))
-    [array([0, 1]), array([1])]
+    ([array([0, 1]), array([1])], array([[0.2, 0.8],
+           [0.5, 0.5]]))
 
     Args:
         tables: weights (rows, k) each; the numbers follow the order of first rows over all tables.
 
     Returns:
-        For each table the mixture (rows,) of each row.
+        For each table the mixture (rows,) of each row, and the mixtures (m, k) of all tables.
     """
-    mixture, _ = group_mixtures(np.concatenate(tables))
-    return np.split(mixture, np.cumsum([len(h) for h in tables])[:-1])
+    h = np.concatenate(tables)
+    mixture, first = group_mixtures(h)
+    return np.split(mixture, np.cumsum([len(table) for table in tables])[:-1]), h[first]
 
 
 def logged_twice(mixture: Indices, N: Array, D: Array, losses: Array) -> tuple[Indices, Indices]:

@@ -79,6 +79,11 @@ class Splits:
         """What tables call the rows to test on, in order."""
         return tuple(dict.fromkeys(held.label for split in self.splits for held in split.tests))
 
+    @property
+    def tables(self) -> list[Runs]:
+        """The rows to fit and to test, of all splits."""
+        return [r for s in self.splits for r in (s.train, *(held.runs for held in s.tests))]
+
 
 def split_by_rows(
     train: Runs, tests: Sequence[Runs], labels: Sequence[str] | None = None
@@ -264,7 +269,7 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
 
 
 def _held_out(label: str, test: Runs, train: Runs) -> HeldOut:
-    fitted, tested = group_together(train.h, test.h)
+    (fitted, tested), _ = group_together(train.h, test.h)
     return HeldOut(label, test, len(np.intersect1d(fitted, tested)))
 
 
@@ -298,7 +303,8 @@ def _mixture_notes(splits: Sequence[Split]) -> tuple[Note, ...]:
 
 def _refuse_shared(train: Runs, test: Runs, label: str) -> None:
     """Refuse a checkpoint on both sides, be it logged twice, or trained twice to the same D."""
-    mixture = np.concatenate(group_together(train.h, test.h))
+    mixtures, _ = group_together(train.h, test.h)
+    mixture = np.concatenate(mixtures)
     N, D = np.concatenate([train.N, test.N]), np.concatenate([train.D, test.D])
     common = [target for target in test.targets if target in train.targets]
     losses = np.full((len(N), len(common)), np.nan)

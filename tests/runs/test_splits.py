@@ -20,7 +20,6 @@ from mixfit.runs.splits import (
     split_sizes,
 )
 
-
 OPTIONS = {
     "tests": "--test",
     "split_by_rows": "--test",
@@ -150,7 +149,6 @@ def test_rows_on_both_sides_are_refused():
         "40 checkpoints of --test 'test' are fitted too. Let --train and --test exclude each other."
     )
 
-
     assert str(caught.value) == (
         "40 checkpoints of tests 'test' are fitted too. Let train and tests exclude each other."
     )
@@ -158,7 +156,7 @@ def test_rows_on_both_sides_are_refused():
 
 def test_rows_to_test_are_called_by_their_sizes_where_these_tell_them_apart():
     runs = table()
-    train, *tests = (runs.select(runs.N == size) for size in (1e8, 2e8, 4e8))
+    train, *tests = (runs.select(size == runs.N) for size in (1e8, 2e8, 4e8))
     assert split_by_rows(train, tests).labels == ("200M", "400M")
     short, long = (tests[0].select(rows) for rows in (tests[0].D < 3e9, tests[0].D > 3e9))
     assert split_by_rows(train, [short, long]).labels == ("test 1", "test 2")
