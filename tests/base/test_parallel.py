@@ -50,7 +50,13 @@ def run_script(folder, *lines):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "script.py"]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
