@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Mask
     from mixfit.runs.columns import Columns
 
+    # The number of rows that break a rule, and what to say of it.
+    Faults = Iterator[tuple[int, str]]
+
 # 1 minus the sum of the other weights may come out as -1e-17.
 _ROUNDING = 1e-9
 _ROWS_NAMED = 3
@@ -46,14 +49,6 @@ class Values:
     row_name: Callable[[int], str]
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """A rule that rows break, and what to say of it."""
-
-    rows: int
-    text: str
-
-
 def check_values(values: Values) -> tuple[Values, list[Note]]:
     """Check values, normalise weights, and drop targets and rows that have no loss.
 
@@ -70,7 +65,7 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
         *_loss_faults(values),
         *_weight_faults(values),
     ]
-    refuse([fault.text for fault in sorted(faults, key=lambda fault: -fault.rows)])
+    refuse([text for _, text in sorted(faults, key=lambda fault: -fault[0])])
     h, notes = _normalised(values.h)
     values, dropped = _with_losses(replace(values, h=h))
     return values, notes + dropped
@@ -91,9 +86,7 @@ def refuse(faults: Sequence[str]) -> None:
         raise InputError("\n".join(["\nalso: ".join(faults[:_FAULTS_NAMED]), *rest]))
 
 
-def _size_faults(
-    values: Values, numbers: Array, column: str | float, name: str
-) -> Iterator[_Fault]:
+def _size_faults(values: Values, numbers: Array, column: str | float, name: str) -> Faults:
     if isinstance(column, float):
         return
     bad = ~(np.isfinite(numbers) & (numbers > 0))
@@ -106,7 +99,7 @@ def _size_faults(
     yield from _cell_fault(values, column, numbers, bad, rule, f"Mend the cell, {advice}.")
 
 
-def _loss_faults(values: Values) -> Iterator[_Fault]:
+def _loss_faults(values: Values) -> Faults:
     rule = "and a loss must be a number above 0"
     for column, losses in zip(values.columns.targets.values(), values.losses.T, strict=True):
         for bad, condition in ((np.isposinf(losses), "<1e6"), (losses <= 0, ">0")):
@@ -122,10 +115,10 @@ def _loss_faults(values: Values) -> Iterator[_Fault]:
             f"{'column' if len(names) == 1 else 'any of the columns'} {list_names(names)}. Choose "
             f"other columns with {parameter('targets')}, or other rows with {parameter('where')}."
         )
-        yield _Fault(len(values.losses), text)
+        yield len(values.losses), text
 
 
-def _weight_faults(values: Values) -> Iterator[_Fault]:
+def _weight_faults(values: Values) -> Faults:
     rule = "and a weight must be a number from 0 to 1"
     usable = np.isfinite(values.h) & (values.h >= -_ROUNDING)
     columns = list(values.columns.weights.values())
@@ -151,23 +144,20 @@ def _weight_faults(values: Values) -> Iterator[_Fault]:
             f"and must sum to 1 within 1%{_others(values, bad)}. Mend the weights, or choose the "
             f"columns that are weights with {parameter('weights')}."
         )
-    yield _Fault(int(np.count_nonzero(bad)), text)
+    yield int(np.count_nonzero(bad)), text
 
 
 def _cell_fault(
     values: Values, column: str, numbers: Array, bad: Mask, rule: str, advice: str
-) -> Iterator[_Fault]:
+) -> Faults:
     """Give the fault of one column, if rows (rows,) are bad there: the first bad cell is named."""
     if not bad.any():
         return
     row = int(np.argmax(bad))
     number = numbers[row]
     said = "is missing" if np.isnan(number) else f"is {number:.12g}"
-    yield _Fault(
-        int(np.count_nonzero(bad)),
-        f"{values.row_name(row)}, column {column}: the value {said}, {rule}"
-        f"{_others(values, bad)}. {advice}",
-    )
+    text = f"{values.row_name(row)}, column {column}: the value {said}, {rule}"
+    yield int(np.count_nonzero(bad)), f"{text}{_others(values, bad)}. {advice}"
 
 
 def _others(values: Values, bad: Mask) -> str:

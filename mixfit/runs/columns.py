@@ -48,21 +48,20 @@ class Columns:
 def choose_columns(
     table: str,
     names: Sequence[str],
-    *,
-    weights: Globs | None = None,
-    targets: Globs | None = None,
-    model_size: str | float | None = None,
-    tokens: str | float | None = None,
+    weights: Globs | None,
+    targets: Globs | None,
+    model_size: str | float | None,
+    tokens: str | float | None,
 ) -> Columns:
     """Tell which columns of a table are weights, losses, N and D.
 
     Args:
         table: what messages call the table.
         names: the names of its columns.
-        weights: globs over column names; left out, ``weight_*``.
-        targets: globs over column or target names; left out, ``loss_*`` and ``*_loss``.
-        model_size: the column of N or one number; left out, the first of `MODEL_SIZE`.
-        tokens: the column of D or one number; left out, the first of `TOKENS`.
+        weights: see `mixfit.read_runs`, as for the others.
+        targets: globs over column or target names, or None.
+        model_size: the column of N or one number, or None.
+        tokens: the column of D or one number, or None.
 
     Raises:
         InputError: the table lacks a column that is needed, or has two for one purpose.

@@ -27,19 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What is kept of one table.
+    """What is kept of one table: the rows that meet all conditions."""
 
-    Attributes:
-        rows: (kept,) rows of the table that meet all conditions.
-        numbers: (kept, columns) what stands in them.
-        met: (conditions,) how many rows meet each condition taken alone.
-        rows_read: the number of rows of the table.
-    """
-
-    rows: Indices
-    numbers: Array
-    met: Indices
-    rows_read: int
+    rows: Indices  # (kept,) in the table
+    numbers: Array  # (kept, columns)
+    met: Indices  # (conditions,) rows that meet each condition taken alone
+    rows_read: int  # of the table
 
 
 def read_runs(
@@ -78,14 +71,7 @@ def read_runs(
     conditions = parse_conditions(where)
     tables = open_tables(sources)
     chosen = [
-        choose_columns(
-            table.name,
-            table.columns,
-            weights=weights,
-            targets=targets,
-            model_size=model_size,
-            tokens=tokens,
-        )
+        choose_columns(table.name, table.columns, weights, targets, model_size, tokens)
         for table in tables
     ]
     for table, columns in zip(tables[1:], chosen[1:], strict=True):

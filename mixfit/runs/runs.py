@@ -217,9 +217,9 @@ class Runs:
 
         Args:
             values: those of the rows that meet the conditions, not checked yet.
-            rows_read: the number of rows before the conditions.
-            files: see `Runs`.
-            where: see `Runs`.
+            rows_read: see `Runs`, as for the others.
+            files: in order.
+            where: the conditions.
 
         Raises:
             InputError: a value cannot be used.
