@@ -69,8 +69,8 @@ def choose_columns(
     """
     names = [name for name in names if name]
     columns = Columns(
-        _size(table, names, model_size, MODEL_SIZE, "model size", "model_size"),
-        _size(table, names, tokens, TOKENS, "tokens", "tokens"),
+        _size(table, names, model_size, MODEL_SIZE, "model size", parameter("model_size")),
+        _size(table, names, tokens, TOKENS, "tokens", parameter("tokens")),
         _weights(table, names, weights),
         _targets(table, names, targets),
     )
@@ -80,43 +80,42 @@ def choose_columns(
 
 def _weights(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
     domains: dict[str, str] = {}
-    for glob in _globs(option, "weights", [_WEIGHT + "*"]):
+    name = parameter("weights")
+    for glob in _globs(option, name, [_WEIGHT + "*"]):
         matched = _matching(glob, names)
         if not matched and option is not None:
-            raise _unmatched(table, names, "weights", glob)
+            raise _unmatched(table, names, name, glob)
         for column in matched:
             domains.setdefault(column, _domain(column, glob))
     if len(domains) > 1:
-        return _by_name(table, domains, "domain", "weights")
+        return _by_name(table, domains, "domain", name)
     if domains:
         raise InputError(
             f"{table}: only one weight column, {next(iter(domains))}; a mixture has two or more "
-            f"domains. Name the others with {parameter('weights')}. "
-            f"The columns are {list_names(names)}."
+            f"domains. Name the others with {name}. The columns are {list_names(names)}."
         )
     raise InputError(
         f"{table}: no weight column (weight_*). Name the columns of the mixture's weights with "
-        f"{parameter('weights')}, as in {parameter('weights')} 'train_*'. "
-        f"The columns are {list_names(names)}."
+        f"{name}, as in {name} 'train_*'. The columns are {list_names(names)}."
     )
 
 
 def _targets(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
-    usual = {name: _target(name) for name in names if _target(name) != name}
+    usual = {column: _target(column) for column in names if _target(column) != column}
+    name = parameter("targets")
     chosen = dict(usual) if option is None else {}
-    for glob in _globs(option, "targets"):
+    for glob in _globs(option, name):
         matched = _matching_losses(glob, names, usual)
         if not matched:
-            raise _unmatched(table, [*names, *usual.values()], "targets", glob)
+            raise _unmatched(table, [*names, *usual.values()], name, glob)
         for column, target in matched.items():
             chosen.setdefault(column, target)
     if not chosen:
         raise InputError(
             f"{table}: no loss column (loss_* or *_loss). Name the columns of the losses with "
-            f"{parameter('targets')}, as in {parameter('targets')} 'val_*'. "
-            f"The columns are {list_names(names)}."
+            f"{name}, as in {name} 'val_*'. The columns are {list_names(names)}."
         )
-    return _by_name(table, chosen, "target", "targets")
+    return _by_name(table, chosen, "target", name)
 
 
 def _matching_losses(glob: str, names: Sequence[str], usual: dict[str, str]) -> dict[str, str]:
@@ -147,12 +146,12 @@ def _size(
         if present:
             raise InputError(
                 f"{table}: columns {' and '.join(present)} may both be the {what}. "
-                f"Choose one, as in {parameter(name)} {present[0]}."
+                f"Choose one, as in {name} {present[0]}."
             )
         raise InputError(
-            f"{table}: no column for the {what} ({', '.join(usual)}). Name it with "
-            f"{parameter(name)}, or give one number that holds for every row, as in "
-            f"{parameter(name)} 1e9. The columns are {list_names(names)}."
+            f"{table}: no column for the {what} ({', '.join(usual)}). Name it with {name}, or "
+            f"give one number that holds for every row, as in {name} 1e9. "
+            f"The columns are {list_names(names)}."
         )
     if isinstance(option, str):
         if option in names:
@@ -161,23 +160,21 @@ def _size(
             value = parse_number(option)
         except UsageError:
             raise UsageError(
-                f"{parameter(name)} {option}: {table} has no such column, and it is not a number "
+                f"{name} {option}: {table} has no such column, and it is not a number "
                 f"like 1e9 or 7B.{nearest(option, names)} The columns are {list_names(names)}."
             ) from None
     else:
         value = float(option)
     if not 0 < value < float("inf"):
-        raise UsageError(
-            f"{parameter(name)} {option}: the {what} must be a number above 0, such as 1e9."
-        )
+        raise UsageError(f"{name} {option}: the {what} must be a number above 0, such as 1e9.")
     return value
 
 
 def _refuse_two_purposes(table: str, columns: Columns) -> None:
-    purposes = [(columns.model_size, "the model size", "model_size")]
-    purposes += [(columns.tokens, "the tokens", "tokens")]
-    purposes += [(column, "a weight", "weights") for column in columns.weights.values()]
-    purposes += [(column, "a target", "targets") for column in columns.targets.values()]
+    purposes = [(columns.model_size, "the model size", parameter("model_size"))]
+    purposes += [(columns.tokens, "the tokens", parameter("tokens"))]
+    purposes += [(column, "a weight", parameter("weights")) for column in columns.weights.values()]
+    purposes += [(column, "a target", parameter("targets")) for column in columns.targets.values()]
     seen: dict[str, tuple[str, str]] = {}
     for column, what, name in purposes:
         if not isinstance(column, str):
@@ -186,7 +183,7 @@ def _refuse_two_purposes(table: str, columns: Columns) -> None:
             other, other_name = seen[column]
             raise UsageError(
                 f"{table}: column {column} is read as {other} and as {what}. Choose the columns "
-                f"with {parameter(other_name)} and {parameter(name)} so that each has one purpose."
+                f"with {other_name} and {name} so that each has one purpose."
             )
         seen[column] = what, name
 
@@ -197,7 +194,7 @@ def _by_name(table: str, meanings: dict[str, str], what: str, name: str) -> dict
         if meaning in columns:
             raise InputError(
                 f"{table}: columns {columns[meaning]} and {column} are both the {what} {meaning}. "
-                f"Choose one of them with {parameter(name)}."
+                f"Choose one of them with {name}."
             )
         columns[meaning] = column
     return columns
@@ -209,9 +206,7 @@ def _globs(option: Globs | None, name: str, usual: Sequence[str] = ()) -> Sequen
     texts = [option] if isinstance(option, str) else option
     globs = [glob.strip() for text in texts for glob in text.split(",") if glob.strip()]
     if not globs:
-        raise UsageError(
-            f"{parameter(name)} is empty. Name columns, as in {parameter(name)} 'a_*,b_*'."
-        )
+        raise UsageError(f"{name} is empty. Name columns, as in {name} 'a_*,b_*'.")
     return globs
 
 
@@ -223,7 +218,7 @@ def _matching(glob: str, names: Sequence[str]) -> list[str]:
 
 def _unmatched(table: str, names: Sequence[str], name: str, glob: str) -> UsageError:
     return UsageError(
-        f"{parameter(name)} '{glob}' matches no column of {table}.{nearest(glob, names)} "
+        f"{name} '{glob}' matches no column of {table}.{nearest(glob, names)} "
         f"The columns are {list_names(names)}."
     )
 

@@ -120,6 +120,7 @@ def test_columns_that_are_missing_or_ambiguous(header, said):
         ),
         ({"weights": "weight_a,weight_c"}, "--weights 'weight_c' matches no column of runs.csv."),
         ({"weights": " , "}, "--weights is empty. Name columns, as in --weights 'a_*,b_*'."),
+        ({"targets": []}, "--targets is empty. Name columns, as in --targets 'a_*,b_*'."),
         ({"targets": "z"}, "--targets 'z' matches no column of runs.csv."),
         (
             {"targets": "weight_*"},
