@@ -151,7 +151,7 @@ def test_no_target_left_is_an_error():
         fit(runs, "d-cpt", jobs=1)
     assert str(caught.value) == (
         "The law d-cpt cannot be fitted to math, law: it needs a target that is a training domain."
-        " Choose other targets with --targets, or another law."
+        " Choose other targets with targets, or another law."
     )
 
 
@@ -164,7 +164,7 @@ def test_zero_weights_are_refused_where_a_law_is_infinite(name):
         fit(runs, name, jobs=1)
     assert str(caught.value) == (
         f"The law {name} cannot be fitted to code: it is infinite at a weight of 0, which rows have"
-        " for code. Choose other targets with --targets, or another law."
+        " for code. Choose other targets with targets, or another law."
     )
 
 
