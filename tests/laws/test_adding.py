@@ -9,14 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import D_UNIT, N_UNIT, K, draw_rows, draw_theta
+from helpers import (
+    D_UNIT,
+    DOMAINS,
+    N_UNIT,
+    QUICK,
+    K,
+    draw_mixtures,
+    draw_rows,
+    draw_theta,
+    make_table,
+)
 from random_fits import random_fit
 from reference.text import evaluate
 
 from mixfit.fitting.file import load_fit, save_fit
+from mixfit.fitting.fit import fit
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.formula import Formula
 from mixfit.mixture.planner import optimize
+from mixfit.runs.runs import Runs
 
 DOCS = Path(__file__).parents[2] / "docs"
 LAWS = {"adding-a-law.md": "SIZED", "adding-a-coefficient.md": "LINEAR"}
@@ -60,13 +72,27 @@ def test_derivatives(law):
 
 
 def test_a_fit_file_names_the_law_by_its_module(law, tmp_path):
-    fit = random_fit(law.name, K, 2, 0)
-    save_fit(fit, tmp_path / "fit.yaml")
+    made = random_fit(law.name, K, 2, 0)
+    save_fit(made, tmp_path / "fit.yaml")
     again = load_fit(tmp_path / "fit.yaml")
     assert again.law == law.name
     assert again.targets["t0"].law == law
     mixture = optimize(again, model_size=7e9, tokens=1.5e11)
     assert mixture.certified
+
+
+def test_it_is_fitted_by_name(law, tmp_path):
+    rng = np.random.default_rng(2)
+    formula = Formula(law, K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, rng)
+    N, D, h = make_table(draw_mixtures(rng, 10))
+    loss = formula.predict(theta, N, D, h)
+    runs = Runs.from_arrays(N, D, h, {"math": loss}, DOMAINS)
+    made = fit(runs, law.name, options=QUICK, jobs=1)
+    np.testing.assert_allclose(made.predict(N, D, h)["math"], loss, rtol=1e-5)
+    save_fit(made, tmp_path / "fit.yaml")
+    again = load_fit(tmp_path / "fit.yaml")
+    np.testing.assert_allclose(again.predict(N, D, h)["math"], loss, rtol=1e-5)
 
 
 def test_processes_take_it(law):
