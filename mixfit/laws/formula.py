@@ -99,23 +99,23 @@ class Formula:
             np.concatenate([np.full(p.size(self.k), p.upper) for p in params]),
         )
 
-    def places(self, part: Coefficient) -> slice | Indices:
+    def places(self, function: Coefficient) -> slice | Indices:
         """Give the indices in theta of the parameters of one coefficient or exponent.
 
         They follow from the parameters' names, so that equal ones have the same.
         """
-        return self._places[part]
+        return self._places[function]
 
     @cached_property
     def _places(self) -> dict[Coefficient, slice | Indices]:
         places: dict[Coefficient, slice | Indices] = {}
         for term in self.law.terms:
-            for part in term.parts:
-                slices = [self.slices[param.name] for param in part.params]
+            for function in term.functions:
+                slices = [self.slices[param.name] for param in function.params]
                 if all(a.stop == b.start for a, b in pairwise(slices)):
-                    places[part] = slice(slices[0].start, slices[-1].stop)
-                else:  # a name that an earlier part has too
-                    places[part] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
+                    places[function] = slice(slices[0].start, slices[-1].stop)
+                else:  # a name that an earlier function has too
+                    places[function] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
         return places
 
     def shift(self, term: Term) -> tuple[float, float]:
@@ -130,14 +130,14 @@ class Formula:
         shift_N, shift_D = self.shift(term)
         logs = np.log(N / self.n_unit) + shift_N, np.log(D / self.d_unit) + shift_D
         exponents = [
-            (self._part(exponent, theta, h, log_h), log_scale)
+            (self._value(exponent, theta, h, log_h), log_scale)
             for exponent, log_scale in zip((term.n, term.d), logs, strict=True)
             if exponent is not None
         ]
-        return TermAt(self._part(term.coefficient, theta, h, log_h), tuple(exponents))
+        return TermAt(self._value(term.coefficient, theta, h, log_h), tuple(exponents))
 
-    def _part(self, part: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
-        return part.value(theta[self.places(part)], h, log_h)[0]
+    def _value(self, function: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
+        return function.value(theta[self.places(function)], h, log_h)[0]
 
     def term_values(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Evaluate each term, (terms, rows); their sum over terms is the predicted loss.
@@ -165,7 +165,8 @@ class Formula:
         gradient = np.zeros_like(h)
         for term in self.law.terms:
             slope, *slopes = (
-                part.weight_gradient(theta[self.places(part)], h, log_h) for part in term.parts
+                function.weight_gradient(theta[self.places(function)], h, log_h)
+                for function in term.functions
             )
             gradient += self._term_at(term, theta, N, D, h, log_h).gradient(slope, slopes)
         return gradient
@@ -175,16 +176,16 @@ class Formula:
         theta = self._scaled(theta, self._centred, np.log(self.n_unit), np.log(self.d_unit))
         natural: dict[str, Array] = {}
         for term in self.law.terms:
-            for part in term.parts:
-                natural |= part.natural(theta[self.places(part)])
+            for function in term.functions:
+                natural |= function.natural(theta[self.places(function)])
         return {param.name: natural[param.name] for param in self.law.groups}
 
     def internal(self, natural: Mapping[str, Array]) -> Array:
         """Convert from natural parameters; the inverse of `natural`."""
         theta = np.empty(self.size)
         for term in self.law.terms:
-            for part in term.parts:
-                theta[self.places(part)] = part.internal(natural)
+            for function in term.functions:
+                theta[self.places(function)] = function.internal(natural)
         logs = np.log(1.0 / self.n_unit), np.log(1.0 / self.d_unit)
         return self._scaled(theta, self._centred, *logs)
 
@@ -205,12 +206,12 @@ class Formula:
             theta[places] = term.coefficient.scaled(theta[places], factor)
         return theta
 
-    def _exponent(self, part: Coefficient | None, theta: Array) -> float:
+    def _exponent(self, function: Coefficient | None, theta: Array) -> float:
         """Give an exponent at the uniform mixture."""
-        if part is None:
+        if function is None:
             return 0.0
         uniform = np.full((1, self.k), 1.0 / self.k)
-        return float(self._part(part, theta, uniform, log_weights(uniform))[0])
+        return float(self._value(function, theta, uniform, log_weights(uniform))[0])
 
     def _to_natural_units(self, theta: Array, terms: Iterable[Term]) -> Array:
         """Take theta from this formula's units to those of the terms that keep natural ones."""
@@ -221,8 +222,8 @@ class Formula:
         """Draw a theta at which each coefficient is of order 1 at N = n_unit and D = d_unit."""
         theta = np.empty(self.size)
         for term in self.law.terms:
-            for part in term.parts:
-                theta[self.places(part)] = part.random(rng, self.k)
+            for function in term.functions:
+                theta[self.places(function)] = function.random(rng, self.k)
         return self._to_natural_units(theta, self.law.terms)
 
     def rescaled(self, theta: Array, factors: Array) -> Array:
@@ -273,13 +274,15 @@ class Formula:
             assert other is not None
             if other.centred:
                 to_convert.append(term)
-            for part, source in zip(
+            for function, source in zip(
                 (term.coefficient, term.n, term.d),
                 (other.coefficient, other.n, other.d),
                 strict=True,
             ):
-                if part is not None:
-                    embedded[self.places(part)] = _embedded_part(part, source, smaller, theta)
+                if function is not None:
+                    embedded[self.places(function)] = _embedded_function(
+                        function, source, smaller, theta
+                    )
                 elif source is not None:
                     raise NotContainedError("an exponent that the larger law lacks")
         lower, upper = self.bounds
@@ -296,17 +299,17 @@ def _shared(formula: Formula, theta: Array, constant: Term, shares: int) -> Arra
     return theta
 
 
-def _embedded_part(
-    part: Coefficient, source: Coefficient | None, smaller: Formula, theta: Array
+def _embedded_function(
+    function: Coefficient, source: Coefficient | None, smaller: Formula, theta: Array
 ) -> Array:
     if source is None:
-        if isinstance(part, Constant) and part.kind == FREE:
+        if isinstance(function, Constant) and function.kind == FREE:
             return np.zeros(1)
         raise NotContainedError("an exponent that cannot be 0")
     own: Array = theta[smaller.places(source)]
-    if part == source:
+    if function == source:
         return own
-    return part.from_power_mean(source.as_power_mean(own, smaller.k))
+    return function.from_power_mean(source.as_power_mean(own, smaller.k))
 
 
 def check_contained(smaller: Law, larger: Law) -> None:

@@ -39,7 +39,7 @@ class Term:
         return tuple(exponent for exponent in (self.n, self.d) if exponent is not None)
 
     @property
-    def parts(self) -> tuple[Coefficient, ...]:
+    def functions(self) -> tuple[Coefficient, ...]:
         """The coefficient and the exponents that there are."""
         return (self.coefficient, *self.exponents)
 
@@ -108,8 +108,8 @@ class Law:
             if roles.count(role) > 1:
                 raise ValueError(f"The law {self.name} has two terms of the role {role}.")
         first = {param.name: param for param in self.groups}
-        for part in self._parts:
-            for param in part.params:
+        for function in self._functions:
+            for param in function.params:
                 if first[param.name] != param:
                     raise ValueError(
                         f"The law {self.name} has two parameters {param.name} that differ in kind,"
@@ -122,8 +122,8 @@ class Law:
                 check_contained(smaller, self)
 
     @property
-    def _parts(self) -> tuple[Coefficient, ...]:
-        return tuple(part for term in self.terms for part in term.parts)
+    def _functions(self) -> tuple[Coefficient, ...]:
+        return tuple(function for term in self.terms for function in term.functions)
 
     @property
     def equation(self) -> str:
@@ -134,23 +134,25 @@ class Law:
     def groups(self) -> tuple[Param, ...]:
         """The parameters; a name that two terms have is one parameter."""
         groups: dict[str, Param] = {}
-        for part in self._parts:
-            for param in part.params:
+        for function in self._functions:
+            for param in function.params:
                 groups.setdefault(param.name, param)
         return tuple(groups.values())
 
     @property
     def mixture_groups(self) -> tuple[Param, ...]:
         """The parameters of what depends on h."""
-        parts = [part for part in self._parts if part.depends_on_mixture]
-        names = {param.name for part in parts for param in part.params}
+        functions = [function for function in self._functions if function.depends_on_mixture]
+        names = {param.name for function in functions for param in function.params}
         return tuple(param for param in self.groups if param.name in names)
 
     @property
     def factor_names(self) -> frozenset[str]:
         """The parameters that are a factor on powers of N and D, and mean nothing without them."""
         scaled = [term.coefficient for term in self.terms if term.exponents]
-        return frozenset(param.name for part in scaled for param in part.params if param.scale)
+        return frozenset(
+            param.name for function in scaled for param in function.params if param.scale
+        )
 
     @property
     def constant(self) -> Term | None:
@@ -178,9 +180,9 @@ class Law:
         """
         seen = set[tuple[str, int | None]]()
         for term in self.terms:
-            for part in term.parts:
-                as_exponent = part is not term.coefficient
-                for name, index, text in part.impossible(params, as_exponent=as_exponent):
+            for function in term.functions:
+                as_exponent = function is not term.coefficient
+                for name, index, text in function.impossible(params, as_exponent=as_exponent):
                     if (name, index) not in seen:
                         seen.add((name, index))
                         yield name, index, text
@@ -196,11 +198,16 @@ class Law:
             NotApplicableError: if the law means nothing for this target.
         """
 
-        def part(unbound: Coefficient | None) -> Coefficient | None:
+        def of_target(unbound: Coefficient | None) -> Coefficient | None:
             return None if unbound is None else unbound.bound(domains, target)
 
         return self._with_terms(
-            replace(t, coefficient=t.coefficient.bound(domains, target), n=part(t.n), d=part(t.d))
+            replace(
+                t,
+                coefficient=t.coefficient.bound(domains, target),
+                n=of_target(t.n),
+                d=of_target(t.d),
+            )
             for t in self.terms
         )
 
@@ -215,8 +222,8 @@ class Law:
         Raises:
             NotApplicableError: if there is one.
         """
-        for part in self._parts:
-            part.check(h, domains)
+        for function in self._functions:
+            function.check(h, domains)
 
     def tied(self) -> Law:
         """Give the law in which the domains share each number that shrinkage pulls together."""

@@ -57,9 +57,9 @@ class _Function:
         """
         if not thetas[0][0].depends_on_mixture:
             h = np.full((1, k), 1.0 / k)
-            numbers = [part.value(theta, h, log_weights(h))[0][0] for part, theta in thetas]
+            numbers = [function.value(theta, h, log_weights(h))[0][0] for function, theta in thetas]
             return cls(np.array(numbers), None)
-        means = [part.as_power_mean(theta, k) for part, theta in thetas]
+        means = [function.as_power_mean(theta, k) for function, theta in thetas]
         gammas = [mean.gamma for mean in means if mean.gamma is not None]
         return cls(
             None,
@@ -269,17 +269,17 @@ class LossesOfH:
         self.stacks = [self._stack(term, of_term) for term, of_term in rows.items()]
 
     def _stack(self, term: Term, rows: list[tuple[int, Formula, Array]]) -> _Stack:
-        def function(part: Coefficient) -> _Function:
-            thetas = [(part, theta[formula.places(part)]) for _, formula, theta in rows]
+        def stacked(function: Coefficient) -> _Function:
+            thetas = [(function, theta[formula.places(function)]) for _, formula, theta in rows]
             return _Function.of(thetas, self.k)
 
         exponents = [
-            (function(exponent), side)
+            (stacked(exponent), side)
             for side, exponent in enumerate((term.n, term.d))
             if exponent is not None
         ]
         target = np.array([row[0] for row in rows])
-        return _Stack(target, function(term.coefficient), tuple(exponents))
+        return _Stack(target, stacked(term.coefficient), tuple(exponents))
 
     def at(self, N: float, D: float) -> LossesAt:
         """Give the losses as functions of h.
@@ -293,10 +293,10 @@ class LossesOfH:
 
 def _all_power_means(formula: Formula, theta: Array) -> bool:
     for term in formula.law.terms:
-        for part in term.parts:
-            if part.depends_on_mixture:
+        for function in term.functions:
+            if function.depends_on_mixture:
                 try:
-                    part.as_power_mean(theta[formula.places(part)], formula.k)
+                    function.as_power_mean(theta[formula.places(function)], formula.k)
                 except NotContainedError:
                     return False
     return True

@@ -58,7 +58,7 @@ def test_predictions_are_those_of_the_printed_equation(law):
 def test_derivatives(law):
     rng = np.random.default_rng(1)
     h = rng.dirichlet(np.ones(K), 5)
-    for part in (part for term in law.terms for part in term.parts):
+    for part in (part for term in law.terms for part in term.functions):
         theta = part.random(rng, K)
         _, jacobian = part.value(theta, h, np.log(h))
         gradient = part.weight_gradient(theta, h, np.log(h))
