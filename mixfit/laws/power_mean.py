@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Mask
 
 _SERIES_BELOW = 1e-5  # below this |s|, differences lose more digits than the series
 _LEAST_SUM = 1e-290
@@ -45,28 +46,31 @@ class PowerMean:
             h: mixtures, (m, k).
             log_h: their logs, see `mixfit.laws.coefficients.log_weights`.
         """
-        small = np.abs(self.s) < _SERIES_BELOW
-        if self.gamma is not None or not small.any():
+        small = self._near_0
+        if not small.any():
             return self._in_logs(h, log_h)
         series = self._series(h, log_h)
         if small.all():
             return series
         others = replace(self, s=np.where(small, 1.0, self.s))._in_logs(h, log_h)
         small = small[:, None]
-        return PowerMeanAt(
-            self,
-            h,
-            log_h,
-            np.where(small, series.log_value, others.log_value),
-            np.where(small[..., None], series.share, others.share),
-            np.where(small, series.in_s, others.in_s),
-        )
+        log_value = np.where(small, series.log_value, others.log_value)
+        share = np.where(small[..., None], series.share, others.share)
+        return PowerMeanAt(self, h, log_h, log_value, share)
+
+    @cached_property
+    def _near_0(self) -> Mask:
+        """Where the series is taken, () or (p,)."""
+        return np.asarray((np.abs(self.s) < _SERIES_BELOW) & (self.gamma is None))
+
+    @cached_property
+    def _scaled(self) -> Array:
+        """The logs of the C_i = exp(s b_i), (1, k) or (p, 1, k)."""
+        return (np.asarray(self.s)[..., None] * self.b)[..., None, :]
 
     def _in_logs(self, h: Array, log_h: Array) -> PowerMeanAt:
-        s = np.asarray(self.s)[..., None]
-        scaled = (s * self.b)[..., None, :]
         powers = log_h if self.gamma is None else self.gamma[..., None, :] * log_h
-        exponent = powers + scaled
+        exponent = powers + self._scaled
         top = exponent.max(axis=(-2, -1), keepdims=True)
         share = np.exp(exponent - top)
         total = share.sum(axis=-1, keepdims=True)
@@ -75,9 +79,8 @@ class PowerMean:
             share = np.exp(exponent - top)
             total = share.sum(axis=-1, keepdims=True)
         share /= total
-        log_value = (np.log(total) + top)[..., 0] / s
-        in_s = ((share @ self.b[..., None])[..., 0] - log_value) / s
-        return PowerMeanAt(self, h, log_h, log_value, share, in_s)
+        log_value = (np.log(total) + top)[..., 0] / np.asarray(self.s)[..., None]
+        return PowerMeanAt(self, h, log_h, log_value, share)
 
     def _series(self, h: Array, log_h: Array) -> PowerMeanAt:
         """Evaluate near s = 0, where the log value is K(s) / s.
@@ -85,13 +88,16 @@ class PowerMean:
         K is the cumulant generating function of b under h.
         """
         s = np.asarray(self.s)[..., None]
-        centre = (h @ self.b[..., None])[..., 0]
-        away = self.b[..., None, :] - centre[..., None]
-        second, third = (h * away**2).sum(axis=-1), (h * away**3).sum(axis=-1)
+        centre, away, second, third = self._moments(h)
         share = h * np.exp(s[..., None] * away)
         share /= share.sum(axis=-1, keepdims=True)
-        log_value = centre + s * second / 2 + s**2 * third / 6
-        return PowerMeanAt(self, h, log_h, log_value, share, second / 2 + s * third / 3)
+        return PowerMeanAt(self, h, log_h, centre + s * second / 2 + s**2 * third / 6, share)
+
+    def _moments(self, h: Array) -> tuple[Array, Array, Array, Array]:
+        """Give the mean of b under h, (m,) or (p, m), b - mean, and its second and third moment."""
+        centre = (h @ self.b[..., None])[..., 0]
+        away = self.b[..., None, :] - centre[..., None]
+        return centre, away, (h * away**2).sum(axis=-1), (h * away**3).sum(axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +110,6 @@ class PowerMeanAt:
         log_h: their logs.
         log_value: the log of the value.
         share: derivatives of the log value in b, with an axis (k,) more; they sum to 1.
-        in_s: the derivative of the log value in s.
     """
 
     mean: PowerMean
@@ -112,7 +117,19 @@ class PowerMeanAt:
     log_h: Array
     log_value: Array
     share: Array
-    in_s: Array
+
+    @property
+    def in_s(self) -> Array:
+        """The derivative of the log value in s."""
+        mean, s = self.mean, np.asarray(self.mean.s)[..., None]
+        small = mean._near_0[..., None]
+        if not small.any():
+            slope: Array = ((self.share @ mean.b[..., None])[..., 0] - self.log_value) / s
+            return slope
+        _, _, second, third = mean._moments(self.h)
+        near = second / 2 + s * third / 3
+        far = ((self.share @ mean.b[..., None])[..., 0] - self.log_value) / np.where(small, 1.0, s)
+        return np.where(small, near, far)
 
     @np.errstate(over="ignore", invalid="ignore")
     def in_h(self, steepest: float = np.inf) -> tuple[Array, Array]:
