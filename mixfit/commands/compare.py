@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixfit.commands import options as given
+from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,10 +97,9 @@ def compare(
     from mixfit.evaluation.compare import check_names, compare_laws, count_tasks
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.fitting.result import FitOptions
-    from mixfit.reports.compare import FORMATS, format_comparison, print_comparison, recommendation
-    from mixfit.reports.fit import describe_runs
+    from mixfit.reports.compare import FORMATS, report_comparison
     from mixfit.reports.progress import progress
-    from mixfit.reports.text import print_labelled, print_notes
+    from mixfit.reports.runs import describe_runs
 
     laws = law or ["additive", "joint", "coupled"]
     check_names(laws)
@@ -124,18 +124,13 @@ def compare(
     total = count_tasks(splits)
     with progress(f"comparing {len(laws)} laws", total, quiet=quiet) as done:
         found = compare_laws(splits, laws, options=chosen, jobs=cluster or jobs, done=done)
-    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
-        write_text(out, to_yaml(comparison_to_plain(found, chosen, table, tests)))
-    if out != "-":
-        if table_format == "text":
-            print_comparison(found, describe_runs(table), quiet=quiet)
-        else:
-            typer.echo(format_comparison(found, table_format), nl=False)
-            if not quiet:
-                print_notes(found.notes)
-                print_labelled("note", recommendation(found))
-    if out not in (None, "-") and not quiet:
-        print_labelled("wrote", str(out))
+    finish(
+        out,
+        lambda path: write_text(path, to_yaml(comparison_to_plain(found, chosen, table, tests))),
+        lambda: report_comparison(found, describe_runs(table), table_format),
+        quiet=quiet,
+        form=table_format,
+    )
 
 
 def _check_one_split(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixfit.commands import options as given
+from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
     from mixfit.fitting.result import Fit, FitOptions
@@ -55,8 +56,7 @@ def fit(
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.result import FitOptions
     from mixfit.laws.old_text import parse_law, with_shrinkage
-    from mixfit.reports.fit import print_fit
-    from mixfit.reports.text import print_labelled
+    from mixfit.reports.fit import report_fit
 
     wanted = law if shrink == _NONE else with_shrinkage(law, shrink)
     if law != _AUTO:
@@ -72,12 +72,7 @@ def fit(
         if law == _AUTO
         else _fit(table, wanted, chosen, spread, quiet=quiet)
     )
-    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
-        save_fit(found, out)
-    if out != "-":
-        print_fit(found, table, quiet=quiet)
-    if out not in (None, "-") and not quiet:
-        print_labelled("wrote", str(out))
+    finish(out, lambda path: save_fit(found, path), lambda: report_fit(found, table), quiet=quiet)
 
 
 def _fit(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixfit.base.errors import InputError, Note, UsageError, nearest
+from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
 from mixfit.runs.columns import Columns, choose_columns
 from mixfit.runs.conditions import parse_conditions
@@ -43,7 +44,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Runs:
+class Runs(Shown):
     """Checkpoints of training runs: one row each.
 
     Attributes:
