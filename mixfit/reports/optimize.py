@@ -11,7 +11,7 @@ from mixfit.mixture.result import CERTIFIED
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.errors import Note
     from mixfit.mixture.result import Baseline, Mixture, PureTarget, Study
@@ -83,7 +83,7 @@ def report_study(study: Study, title: str = "") -> Report:
         rows.append((domain, first, f"{low:.1f} to {high:.1f}", *rest))
     losses = (fixed(other.loss, 4) for other in others.values())
     weights = Grid(
-        headers=("domain", "h* %", "as good\nwithin 0.1%", *others),
+        headers=("domain", "h* %", "as good\nwithin 0.1%", *_headers(others)),
         rows=tuple(rows),
         footer=(_loss_label(mixture), fixed(mixture.loss, 4), "", *losses),
     )
@@ -173,7 +173,12 @@ def _losses(mixture: Mixture, others: Mapping[str, Mixture | Baseline]) -> list[
         weight = mixture.target_weights.get(target, 0.0)
         losses = (fixed(losses[target], 4) for losses in predicted)
         rows.append((target, f"{100 * weight:.3g}", *losses))
-    return [Grid(("predicted loss", "weight %", "h*", *others), tuple(rows))]
+    return [Grid(("predicted loss", "weight %", "h*", *_headers(others)), tuple(rows))]
+
+
+def _headers(names: Iterable[str]) -> list[str]:
+    """Let names be broken between words where a terminal is narrow."""
+    return [name.replace(" ", "\n") for name in names]
 
 
 def _costs(study: Study) -> list[Block]:
