@@ -94,15 +94,15 @@ def compare(
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out, write_text
     from mixfit.base.plain import to_yaml
-    from mixfit.evaluation.compare import check_names, compare_laws, count_tasks
+    from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
+    from mixfit.evaluation.contenders import contenders_of
     from mixfit.fitting.result import FitOptions
     from mixfit.reports.compare import FORMATS, report_comparison
-    from mixfit.reports.progress import progress
     from mixfit.reports.runs import describe_runs
 
     laws = law or ["additive", "joint", "coupled"]
-    check_names(laws)
+    contenders_of(laws)
     if table_format not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
@@ -121,13 +121,14 @@ def compare(
         if tests
         else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
-    total = count_tasks(splits)
-    with progress(f"comparing {len(laws)} laws", total, quiet=quiet) as done:
-        found = compare_laws(splits, laws, options=chosen, jobs=cluster or jobs, done=done)
+    executor = given.executor(jobs, cluster, quiet=quiet)
+    comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
     finish(
         out,
-        lambda path: write_text(path, to_yaml(comparison_to_plain(found, chosen, table, tests))),
-        lambda: report_comparison(found, describe_runs(table), table_format),
+        lambda path: write_text(
+            path, to_yaml(comparison_to_plain(comparison, chosen, table, tests))
+        ),
+        lambda: report_comparison(comparison, describe_runs(table), table_format),
         quiet=quiet,
         form=table_format,
     )
