@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mixfit.base.numbers import fixed, short
 from mixfit.mixture.files import percentages
-from mixfit.mixture.result import CERTIFIED
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
@@ -196,10 +195,9 @@ def _remarks(mixtures: Sequence[Mixture]) -> tuple[Remark, ...]:
 
 def _certificate(mixtures: Sequence[Mixture]) -> list[Remark]:
     """Say how sure the optimum is; where it is not, a note says so."""
-    worst = max(mixtures, key=lambda m: m.gap / abs(m.objective))
-    relative = worst.gap / abs(worst.objective)
-    if relative > CERTIFIED:
+    if not all(mixture.certified for mixture in mixtures):
         return []
+    relative = max(mixture.gap / abs(mixture.objective) for mixture in mixtures)
     which = "gap" if len(mixtures) == 1 else f"largest gap of {len(mixtures)}"
     size = f"{which} {max(relative, 1e-16):.0e} of the objective"
     if all(mixture.convex for mixture in mixtures):

@@ -58,6 +58,7 @@ def test_each_target():
         ({"convex": False}, "no direction leads down: gap 5e-10 of the objective; the problem is"),
         ({"gap": 0.0}, "optimum certified: gap 1e-16 of the objective (convex problem)"),
         ({"gap": 1e-3}, None),
+        ({"gap": float("nan")}, None),
     ],
 )
 def test_the_certificate(changes, remark):
