@@ -37,8 +37,8 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.mixture.constraints import Constraints as Constraints
     from mixfit.mixture.planner import Planner as Planner
     from mixfit.mixture.planner import optimize as optimize
+    from mixfit.runs.read import read_runs as read_runs
     from mixfit.runs.runs import Runs as Runs
-    from mixfit.runs.runs import read_runs as read_runs
     from mixfit.runs.splits import split_by_rows as split_by_rows
     from mixfit.runs.splits import split_folds as split_folds
     from mixfit.runs.splits import split_learning_curve as split_learning_curve
@@ -56,7 +56,8 @@ _NAMES = {
     "fitting.result": ("Fit", "FitOptions", "TargetFit"),
     "mixture.constraints": ("Constraints",),
     "mixture.planner": ("Planner", "optimize"),
-    "runs.runs": ("Runs", "read_runs"),
+    "runs.read": ("read_runs",),
+    "runs.runs": ("Runs",),
     "runs.splits": ("split_by_rows", "split_folds", "split_learning_curve", "split_sizes"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

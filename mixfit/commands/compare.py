@@ -99,7 +99,7 @@ def compare(
     from mixfit.evaluation.contenders import contenders_of
     from mixfit.fitting.result import FitOptions
     from mixfit.reports.compare import FORMATS, report_comparison
-    from mixfit.reports.runs import describe_runs
+    from mixfit.runs.splits import split_by_rows
 
     laws = law or ["additive", "joint", "coupled"]
     contenders_of(laws)
@@ -117,7 +117,7 @@ def compare(
     table = read(train or [])
     tests = [read([condition], table.domains) for condition in test or []]
     splits = (
-        _split_by_conditions(table, tests)
+        split_by_rows(table, tests)
         if tests
         else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
@@ -128,7 +128,7 @@ def compare(
         lambda path: write_text(
             path, to_yaml(comparison_to_plain(comparison, chosen, table, tests))
         ),
-        lambda: report_comparison(comparison, describe_runs(table), table_format),
+        lambda: report_comparison(comparison, table.summary, table_format),
         quiet=quiet,
         form=table_format,
     )
@@ -174,18 +174,6 @@ def _split(
     if leave_size_out:
         return split_sizes(table)
     return split_folds(table, _DEFAULT_FOLDS if folds is None else folds, seed=seed)
-
-
-def _split_by_conditions(table: Runs, tests: Sequence[Runs]) -> Splits:
-    import numpy as np
-
-    from mixfit.base.numbers import short
-    from mixfit.runs.splits import split_by_rows
-
-    names = [short(runs.N[0]) if np.ptp(runs.N) == 0 else "" for runs in tests]
-    if "" in names or len(set(names)) < len(names):
-        names = [f"test {i}" for i in range(1, len(tests) + 1)] if len(tests) > 1 else ["test"]
-    return split_by_rows(table, tests, names)
 
 
 def _whole_numbers(text: str) -> list[int]:

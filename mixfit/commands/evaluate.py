@@ -50,7 +50,6 @@ def evaluate(
     from mixfit.fitting.file import load_fit
     from mixfit.reports.evaluate import gate, report_evaluation
     from mixfit.reports.render import print_remarks
-    from mixfit.reports.runs import describe_runs
 
     for path in (out, predictions):
         check_out(path, [fit, *runs])
@@ -66,9 +65,7 @@ def evaluate(
         lambda path: write_text(
             path, to_yaml(evaluation_to_plain(evaluation, fit, table, max_mre))
         ),
-        lambda: report_evaluation(
-            evaluation, f"{loaded.law} law of {fit} on {describe_runs(table)}"
-        ),
+        lambda: report_evaluation(evaluation, f"{loaded.law} law of {fit} on {table.summary}"),
         quiet=quiet,
         also_written=[predictions],
     )

@@ -113,8 +113,17 @@ Quiet = Annotated[
 ]
 
 
-# Options that are not called as the parameter of the Python function is, by command.
-OTHER_NAMES = {"optimize": {"groups": "--group", "targets": "--target"}}
+# Options that are not called as the function or its parameter in Python is, by command.
+OTHER_NAMES = {
+    "compare": {
+        "labels": "--test",
+        "split_by_rows": "--test",
+        "split_folds": "--folds",
+        "split_sizes": "--leave-size-out",
+        "tests": "--test",
+    },
+    "optimize": {"groups": "--group", "targets": "--target"},
+}
 
 
 def option_of(command: str) -> Callable[[str], str]:
@@ -145,7 +154,7 @@ def read(
     domains: Sequence[str] | None = None,
 ) -> Runs:
     """Read runs with what the common options say."""
-    from mixfit.runs.runs import read_runs
+    from mixfit.runs.read import read_runs
 
     return read_runs(
         list(sources),

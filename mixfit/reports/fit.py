@@ -8,10 +8,10 @@ import numpy as np
 
 from mixfit.base.numbers import fixed, number
 from mixfit.reports.report import Grid, Report, remarks_of
-from mixfit.reports.runs import describe_data, describe_runs
+from mixfit.runs.runs import describe
 
 if TYPE_CHECKING:
-    from mixfit.fitting.result import Fit
+    from mixfit.fitting.result import Fit, FitData
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
@@ -26,9 +26,14 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
         fit: the fit.
         runs: that it was made on, if they are at hand, for the first line to say how many rows.
     """
-    data = describe_data(fit.data) if runs is None else describe_runs(runs)
+    data = _describe(fit.data) if runs is None else runs.summary
     notes = fit.notes + tuple(note for target in fit.targets.values() for note in target.notes)
     return Report((f"{fit.law} law on {data}", "", _parameters(fit), ""), remarks_of(notes))
+
+
+def _describe(data: FitData) -> str:
+    N, D = ((counts.min, counts.max) for counts in (data.model_size, data.tokens))
+    return describe(data.files, "", data.mixtures, len(data.weights), N, D)
 
 
 def _parameters(fit: Fit) -> Grid:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.numbers import fixed, short
-from mixfit.fitting.result import FitData
+from mixfit.base.numbers import fixed
 from mixfit.reports.report import Grid, Report, remarks_of
 
 if TYPE_CHECKING:
-    from mixfit.fitting.result import Range
     from mixfit.runs.runs import Runs
 
 
@@ -28,7 +26,7 @@ def report_runs(runs: Runs) -> Report:
         headers=("target", "rows", "lowest\nloss", "mean", "highest"),
         rows=tuple(_of_target(runs, target) for target in runs.targets),
     )
-    return Report((describe_runs(runs), "", domains, "", targets, ""), remarks_of(runs.notes))
+    return Report((runs.summary, "", domains, "", targets, ""), remarks_of(runs.notes))
 
 
 def _of_target(runs: Runs, target: str) -> tuple[str, ...]:
@@ -38,25 +36,3 @@ def _of_target(runs: Runs, target: str) -> tuple[str, ...]:
         return target, "0", "", "", ""
     values = (float(value) for value in (known.min(), known.mean(), known.max()))
     return target, f"{len(known):,}", *(fixed(value, 3) for value in values)
-
-
-def describe_runs(runs: Runs) -> str:
-    """Say in a line what was read, such as ``runs.csv: 40 of 50 rows, 7 mixtures ...``."""
-    of_all = "" if len(runs) == runs.rows_read else f" of {runs.rows_read:,}"
-    return describe_data(FitData.of(runs), f"{len(runs):,}{of_all} rows, ")
-
-
-def describe_data(data: FitData, rows: str = "") -> str:
-    """Say in a line what was read, as `describe_runs` does; how many rows only if that is given."""
-    names = ", ".join(file.path for file in data.files) or "runs"
-    if len(data.files) > 3:
-        names = f"{data.files[0].path} and {len(data.files) - 1} more files"
-    return (
-        f"{names}: {rows}{data.mixtures} mixtures of {len(data.weights)} domains, "
-        f"{_span(data.model_size)} parameters, {_span(data.tokens)} tokens"
-    )
-
-
-def _span(values: Range) -> str:
-    low, high = short(values.min), short(values.max)
-    return low if low == high else f"{low} to {high}"

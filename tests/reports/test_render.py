@@ -11,7 +11,6 @@ from mixfit.base.errors import Note
 from mixfit.base.numbers import fixed, number
 from mixfit.reports.render import print_remarks, print_report, render
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
-from mixfit.reports.runs import describe_runs
 
 PLAIN = re.compile("\x1b\\[[0-9;]*m")
 
@@ -103,6 +102,6 @@ def test_numbers():
 
 
 def test_runs_are_described_in_a_line():
-    assert describe_runs(make_runs().select([0, 1])) == (
+    assert make_runs().select([0, 1]).summary == (
         "runs: 2 of 3 rows, 2 mixtures of 2 domains, 100M parameters, 2B tokens"
     )
