@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
-# A and B have no meaning apart from the units of N and D.
-_NOT_WORTH_READING = {"A", "B"}
-
 
 def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
     """Report on a fit.
@@ -38,10 +35,11 @@ def _describe(data: FitData) -> str:
 
 def _parameters(fit: Fit) -> Grid:
     """Lay out a row for each target, with the parameters that are not per domain."""
+    form = _largest_form(fit)
     scalars = [
-        group.name
-        for group in _largest_form(fit).groups
-        if not group.per_domain and group.name not in _NOT_WORTH_READING
+        param.name
+        for param in form.groups
+        if not param.per_domain and param.name not in form.factor_names
     ]
     bounds = {name: target.entropy_bound(fit.domains) for name, target in fit.targets.items()}
     with_bound = any(bound is not None for bound in bounds.values())
