@@ -15,18 +15,17 @@ from scipy.optimize import minimize
 import mixfit
 from mixfit.base.errors import UsageError
 from mixfit.evaluation.comparison import AVERAGE
-from mixfit.laws.catalogue import CATALOGUE, CHINCHILLA
-from mixfit.laws.coefficients import NONNEGATIVE, Constant, PowerSum
-from mixfit.laws.law import Term
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.coefficients import Constant, PowerSum
+from mixfit.laws.law import Law, Term
+from mixfit.laws.parameters import FREE, NONNEGATIVE
 
-# E + D^-delta (sum C_i h_i)^gamma + A N^-alpha
-OWN_LAW = replace(
-    CHINCHILLA,
-    name="own",
-    source="this test",
-    terms=(
+OWN_LAW = Law(
+    "own",
+    "this test",
+    (
         Term("E", Constant("E", NONNEGATIVE)),
-        Term("S", PowerSum("C", outer="gamma"), d=Constant("delta")),
+        Term("S", PowerSum("C", outer="gamma"), d=Constant("delta", FREE, lower=-3.0, upper=3.0)),
         Term("A", Constant("A"), n=Constant("alpha")),
     ),
 )
@@ -49,6 +48,10 @@ def fitted(runs):
     return mixfit.fit(runs, OWN_LAW, options=QUICK)
 
 
+def test_it_has_an_equation():
+    assert OWN_LAW.equation == "E + (sum C_i h_i)^gamma D^-delta + A N^-alpha"
+
+
 def test_a_fit_has_its_name_and_its_parameters(fitted):
     assert fitted.law == "own"
     params = fitted.targets["math"].params
@@ -68,7 +71,8 @@ def test_the_same_in_two_processes(runs, fitted):
 
 
 def test_it_starts_from_the_laws_that_it_contains(runs):
-    smaller = replace(OWN_LAW, name="smaller", terms=(OWN_LAW.terms[0], OWN_LAW.terms[2]))
+    constant, mixture, size = OWN_LAW.terms
+    smaller = replace(OWN_LAW, name="smaller", terms=(constant, replace(mixture, d=None), size))
     options = mixfit.FitOptions(restarts=1, hops=0)
     hubers = [
         mixfit.fit(runs, law, options=options).targets["math"].huber

@@ -13,7 +13,7 @@ from mixfit.fitting.file import fit_to_plain
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_every_form_of_a_law_has_its_own_parameters():
             for n in (False, True)
             for d in (False, True)
         }
-        names = {frozenset(g.name for t in f for p in t.parts for g in p.groups()) for f in forms}
+        names = {frozenset(g.name for t in f for p in t.functions for g in p.params) for f in forms}
         assert len(names) == len(forms), law.name
 
 

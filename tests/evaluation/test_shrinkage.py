@@ -9,7 +9,7 @@ from helpers import told_executor
 from mixfit import load_fit, save_fit
 from mixfit.base.errors import UsageError
 from mixfit.base.metrics import mean_relative_error
-from mixfit.evaluation import choose
+from mixfit.evaluation import choose, compare
 from mixfit.evaluation.choose import fit_auto
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.shrinkage import GRID, _choose, can_choose_shrink, choose_shrink
@@ -185,16 +185,26 @@ def test_the_choice_is_kept_in_the_fit_file(path, tmp_path, monkeypatch):
     assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "fit.yaml").read_bytes()
 
 
-def test_compare_chooses_within_each_training_part():
+def test_compare_chooses_within_each_training_part(monkeypatch):
+    calls = []
+    real = compare.choose_shrink
+
+    def choose_and_note(cases, options, *, jobs):
+        paths = real(cases, options, jobs=jobs)
+        calls.append((cases, paths))
+        return paths
+
+    monkeypatch.setattr(compare, "choose_shrink", choose_and_note)
     splits = split_folds(make_few_runs(6), 2)
     compared = compare_laws(splits, ("coupled", "coupled-linear:auto"), options=FASTEST)
     assert [s.law for s in compared.standings] == ["coupled", "coupled-linear:auto"]
-    expected = [
-        choose_shrink([(split.train, COUPLED_LINEAR)], FASTEST)[0].chosen for split in splits.splits
-    ]
+    ((cases, paths),) = calls
+    for split, (runs, law) in zip(splits.splits, cases, strict=True):
+        np.testing.assert_array_equal(runs.losses, split.train.losses)
+        assert law is COUPLED_LINEAR
     (note,) = (note for note in compared.notes if note.code == "shrink")
-    shrunk = dict.fromkeys(str(ShrunkLaw(COUPLED_LINEAR, value)) for value in expected)
-    assert note.text == f"coupled-linear:auto chose {', '.join(shrunk)}"
+    chosen = dict.fromkeys(str(ShrunkLaw(COUPLED_LINEAR, path.chosen)) for path in paths)
+    assert note.text == f"coupled-linear:auto chose {', '.join(chosen)}"
 
 
 def test_only_what_scales_is_shrunk():
