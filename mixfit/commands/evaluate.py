@@ -64,7 +64,7 @@ def evaluate(
     if out is not None:
         write_text(out, to_yaml(evaluation_to_plain(found, fit, table, max_mre)))
     if out != "-":
-        title = f"{loaded.law} law of {fit} on {describe_runs(table)}"
+        title = f"{loaded.law.law.name} law of {fit} on {describe_runs(table)}"
         print_evaluation(found, title, quiet=quiet)
     for path in (out, predictions):
         if path not in (None, "-") and not quiet:

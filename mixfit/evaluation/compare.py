@@ -174,7 +174,7 @@ def _run(task: Task) -> dict[str, Result]:
     """Fit what a task asks for, and predict its parts; apart from the rows held out."""
     fitted = {}
     for outcome in fit_target(task.fit):
-        law = outcome.fit.law
+        law = outcome.fit.form
         # A law may overflow far from the rows fitted; that is counted as nonsense, by the caller.
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = tuple(outcome.fit.predict(p.N, p.D, p.h) for p in task.parts)

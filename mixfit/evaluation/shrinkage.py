@@ -116,7 +116,7 @@ def choose_shrink(
             )
         mean, index = _choose(by_mixture)
         paths = {column: tuple(path.tolist()) for column, path in errors.items()}
-        found.append(ShrinkPath(GRID, paths, tuple(mean.tolist()), GRID[index], plan.title))
+        found.append(ShrinkPath(GRID[index], plan.title, GRID, paths, tuple(mean.tolist())))
     return found
 
 

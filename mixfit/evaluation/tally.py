@@ -15,13 +15,13 @@ from mixfit.evaluation.comparison import (
     TRAIN,
     Comparison,
     Figure,
-    Standing,
     Summary,
     choose,
 )
 from mixfit.evaluation.evaluate import ALL_SIZES, Score, mean_of, score_of
 from mixfit.evaluation.regressors import REGRESSORS
 from mixfit.fitting.diagnosis import table_notes
+from mixfit.fitting.result import Candidate
 from mixfit.laws.old_text import parse_law
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Tally:
             return float("nan")
         return float(np.std(each, ddof=1) / np.sqrt(len(each)))
 
-    def _standing(self, law: str, summaries: Mapping[tuple[str, str, str], Summary]) -> Standing:
+    def _standing(self, law: str, summaries: Mapping[tuple[str, str, str], Summary]) -> Candidate:
         parts = [
             summaries[law, AVERAGE, column]
             for column in self.splits.decisive
@@ -203,11 +203,11 @@ class Tally:
         ]
         results = [result for _, result in self._done(law)]
         counts = [result.parameters for result in results if result.parameters is not None]
-        return Standing(
+        return Candidate(
             law=law,
             parameters=max(counts) if counts else None,
-            test=float(np.mean([p.test for p in parts])) if parts else float("nan"),
-            error=_error_of_mean([p.error for p in parts]),
+            mre=float(np.mean([p.test for p in parts])) if parts else float("nan"),
+            standard_error=_error_of_mean([p.error for p in parts]),
             seconds=sum(result.seconds for result in results) / len(self.splits.splits),
             excluded=self._excluded(law, results),
         )
@@ -262,7 +262,7 @@ class Tally:
         runs = [r for s in self.splits.splits for r in (s.train, *(part.runs for part in s.tests))]
         return tuple(dict.fromkeys(note for table in runs for note in table.notes))
 
-    def _notes(self, standings: Sequence[Standing]) -> list[Note]:
+    def _notes(self, standings: Sequence[Candidate]) -> list[Note]:
         notes = []
         every = dict.fromkeys(t for split in self.splits.splits for t in split.train.targets)
         missing = [target for target in every if target not in self.targets]

@@ -16,6 +16,7 @@ from mixfit.fitting.objective import huber
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.search import TargetSearch, TargetTask, target_task
 from mixfit.laws.old_text import parse_law, with_shrinkage
+from mixfit.laws.shrunk import ShrunkLaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,13 +84,12 @@ def fit(
         for target, reason in refused.items()
     ]
     return Fit(
-        law=law,
+        law=ShrunkLaw(declared, shrink),
         domains=runs.domains,
         options=options,
         data=FitData.of(runs),
         targets=fits,
         notes=(*runs.notes, *([path.note()] if path else []), *left_out, *general),
-        shrink=shrink,
         shrink_path=path,
     )
 
@@ -140,7 +140,8 @@ def _target_fit(search: TargetSearch, law: str) -> TargetFit:
     status, notes = diagnose(objective, solution, task.domains)
     return TargetFit(
         target=task.target,
-        law=formula.law,
+        domains=task.domains,
+        form=formula.law,
         params=formula.natural(theta),
         rows=len(task.loss),
         huber=float(huber(task.loss - predicted, task.options.delta).mean()),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mixfit.base.arrays import Array
     from mixfit.laws.coefficients import Coefficient, Group
@@ -112,6 +114,28 @@ class Law:
             for t in self.terms
         ]
         return replace(self, terms=tuple(terms))
+
+    def impossible(self, params: Mapping[str, Array]) -> Iterator[tuple[str, int | None, str]]:
+        """Find natural parameters that the law cannot have.
+
+        Args:
+            params: natural parameters, name to (1,) or (k,).
+
+        Yields:
+            The parameter, the index of its domain or None, and what it must be.
+        """
+        for term in self.terms:
+            for part in term.parts:
+                with np.errstate(all="ignore"):
+                    theta = part.internal(params)
+                start = 0
+                for group in part.groups():
+                    numbers = theta[start : start + len(params[group.name])]
+                    start += len(numbers)
+                    for index in np.flatnonzero(np.isnan(numbers)):
+                        yield group.name, int(index) if group.per_domain else None, "positive"
+                    if group.lower == 0 and numbers[0] < 0:
+                        yield group.name, None, "0 or more"
 
     def check(self, h: Array, domains: Sequence[str]) -> None:
         """Refuse mixtures, (m, k), at which the law is infinite whatever its parameters.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.result import Fit, TargetFit
+    from mixfit.fitting.result import Fit
     from mixfit.laws.coefficients import Coefficient
     from mixfit.laws.formula import Formula
     from mixfit.laws.law import Term
@@ -212,13 +212,13 @@ class Landscape:
         """
         self.k = len(fit.domains)
         self.targets = tuple(targets)
-        self.uses_model_size = any(fit.targets[t].law.uses_model_size for t in targets)
-        self.uses_tokens = any(fit.targets[t].law.uses_tokens for t in targets)
+        self.uses_model_size = any(fit.targets[t].form.uses_model_size for t in targets)
+        self.uses_tokens = any(fit.targets[t].form.uses_tokens for t in targets)
         self.constants: list[tuple[int, float, float, float]] = []
         self.odd: list[_Odd] = []
         rows: dict[tuple[object, ...], list[tuple[int, Term, Formula, Array]]] = {}
         for index, name in enumerate(targets):
-            formula, theta = self._formula(fit.targets[name])
+            formula, theta = fit.targets[name].formula()
             if not _all_power_means(formula, theta):
                 self.odd.append(_Odd(index, formula, theta))
                 continue
@@ -231,13 +231,6 @@ class Landscape:
                     c, p, q = (self._number(part, formula, theta) for part in _slots(term))
                     self.constants.append((index, c, p, q))
         self.stacks = [self._stack(group) for group in rows.values()]
-
-    def _formula(self, target: TargetFit) -> tuple[Formula, Array]:
-        from mixfit.laws.formula import Formula
-
-        # A law without per-domain parameters does not tell k.
-        formula = Formula(target.law, self.k)
-        return formula, formula.internal(target.params)
 
     def _number(self, part: Coefficient | None, formula: Formula, theta: Array) -> float:
         return 0.0 if part is None else constant_value(part, theta[formula.places(part)], self.k)

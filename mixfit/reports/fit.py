@@ -39,14 +39,14 @@ def span(values: np.ndarray) -> str:
 
 def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
     """Print a fit as a table, and its notes on standard error."""
-    print_line(f"{fit.law} law on {describe_runs(runs)}")
+    print_line(f"{fit.law.law.name} law on {describe_runs(runs)}")
     print_line()
     scalars = [
         group.name
         for group in _largest_form(fit).groups
         if not group.per_domain and group.name not in _NOT_WORTH_READING
     ]
-    bounds = {name: target.entropy_bound(fit.domains) for name, target in fit.targets.items()}
+    bounds = {name: target.entropy_bound() for name, target in fit.targets.items()}
     with_bound = any(bound is not None for bound in bounds.values())
     headers = [
         "target",
@@ -85,4 +85,4 @@ def _all_converged(fit: Fit) -> bool:
 
 
 def _largest_form(fit: Fit) -> Law:
-    return max((target.law for target in fit.targets.values()), key=lambda law: len(law.groups))
+    return max((target.form for target in fit.targets.values()), key=lambda law: len(law.groups))

@@ -37,7 +37,7 @@ def test_a_fit_comes_back_as_it_was(tmp_path, runs, law, form):
     after = loaded.predict(runs.N, runs.D, runs.h)
     for target in runs.targets:
         np.testing.assert_array_equal(before[target], after[target])
-        assert loaded.targets[target].law == found.targets[target].law
+        assert loaded.targets[target].form == found.targets[target].form
 
 
 def test_every_form_of_a_law_has_its_own_parameters():

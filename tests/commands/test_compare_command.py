@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from mixfit.base.errors import Note
-from mixfit.evaluation.comparison import AVERAGE, Choice, Comparison, Standing, Summary
+from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
+from mixfit.fitting.result import Candidate, Choice
 from mixfit.reports.compare import format_comparison, print_comparison
 
 QUICK = ("--restarts", "1", "--hops", "0")
@@ -42,8 +43,8 @@ def comparison(columns=("1.24B",), laws=("additive", "coupled-joint", "bimix")):
         columns=columns,
         figures=(),
         summaries=summaries,
-        standings=tuple(Standing(law, counts[law], 0.4, 0.04, 12.34) for law in laws),
-        choice=Choice("coupled-joint", "lowest mean held-out MRE, 0.4%"),
+        standings=tuple(Candidate(law, counts[law], 0.4, 0.04, seconds=12.34) for law in laws),
+        choice=Choice(law="coupled-joint", reason="lowest mean held-out MRE, 0.4%"),
         notes=(Note("not-applicable", "bimix is not applicable: why", "openhermes"),),
     )
 

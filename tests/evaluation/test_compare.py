@@ -7,10 +7,10 @@ import pytest
 
 from mixfit.base.errors import UsageError
 from mixfit.evaluation.compare import check_names, compare_laws, count_tasks
-from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, Standing, choose
+from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, choose
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.result import Candidate, FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.runs.runs import Runs
@@ -124,7 +124,7 @@ def test_several_tests_are_columns_of_one_fit():
     assert found.columns == ("200M", "400M")
     one, other = (found.summaries["chinchilla", "web", c] for c in found.columns)
     assert one.train == other.train
-    assert found.standings[0].test == pytest.approx(
+    assert found.standings[0].mre == pytest.approx(
         np.mean([found.summaries["chinchilla", AVERAGE, c].test for c in found.columns])
     )
 
@@ -196,7 +196,7 @@ def test_regressions_are_compared_and_never_chosen():
 
 
 def standing(law, parameters, test, error=0.05, excluded=""):
-    return Standing(law, parameters, test, error, 1.0, excluded)
+    return Candidate(law, parameters, test, error, excluded)
 
 
 def test_the_smaller_law_is_chosen_within_one_standard_error():

@@ -211,7 +211,7 @@ def test_the_choice_is_kept_in_the_fit_file(tmp_path):
     found = fit(make_runs(0.3), "coupled-linear", shrink="auto", options=FASTEST)
     save_fit(found, tmp_path / "fit.yaml")
     loaded = load_fit(tmp_path / "fit.yaml")
-    assert loaded.shrink == found.shrink == found.shrink_path.chosen
+    assert loaded.law.shrink == found.law.shrink == found.shrink_path.chosen
     assert loaded.shrink_path == found.shrink_path
     save_fit(loaded, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "fit.yaml").read_bytes()

@@ -12,6 +12,7 @@ from mixfit.base.errors import Note
 from mixfit.base.numbers import fixed, number
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.shrunk import ShrunkLaw
 from mixfit.reports.fit import describe_runs, print_fit
 from mixfit.reports.text import print_notes, print_table
 from mixfit.runs.runs import Runs
@@ -38,7 +39,8 @@ def make_fit(runs):
     targets = {
         name: TargetFit(
             target=name,
-            law=CATALOGUE["additive"],
+            domains=runs.domains,
+            form=CATALOGUE["additive"],
             params=params,
             rows=12345,
             huber=1.234e-6,
@@ -49,7 +51,7 @@ def make_fit(runs):
         for name, mre in (("web", 0.5), ("math", 0.25))
     }
     data = FitData.of(runs)
-    return Fit("additive", runs.domains, FitOptions(), data, targets)
+    return Fit(ShrunkLaw(CATALOGUE["additive"]), runs.domains, FitOptions(), data, targets)
 
 
 @pytest.fixture
