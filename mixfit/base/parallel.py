@@ -105,12 +105,6 @@ class Executor:
                 return _collect(pool, function, tasks, done)
 
 
-def map_tasks(function, tasks, *, jobs=1, done=lambda: None):  # type: ignore
-    """Old form, on its way out."""
-    executor = Executor(cluster=jobs) if isinstance(jobs, str) else Executor(jobs)
-    return executor.map(function, tasks)
-
-
 def _collect(
     pool: futures.Executor, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[], None]
 ) -> list[R]:

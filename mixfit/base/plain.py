@@ -115,9 +115,14 @@ def to_plain(value: Any, rules: Key = _PLAIN) -> Any:
     return None if rules.blank and not math.isfinite(value) else value
 
 
-def to_document(record: Any) -> dict[str, Any]:
-    """Give the record of a whole file, a class with a ``schema``, as plain data."""
-    return {"schema": record.schema, "mixfit": __version__, **to_plain(record)}
+def to_document(schema: str, content: Any) -> dict[str, Any]:
+    """Give a whole file as plain data.
+
+    Args:
+        schema: that its first line names.
+        content: a record, or a map of what `to_plain` takes.
+    """
+    return {"schema": schema, "mixfit": __version__, **to_plain(content)}
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:
@@ -162,11 +167,12 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def read_document(record: type[T], path: str | Path) -> T:
+def read_document(record: type[T], schema: str, path: str | Path) -> T:
     """Read a file that mixfit wrote.
 
     Args:
-        record: the class of the whole file, with a ``schema``.
+        record: the class of the whole file.
+        schema: that its first line names.
         path: of the file.
 
     Raises:
@@ -174,14 +180,13 @@ def read_document(record: type[T], path: str | Path) -> T:
             cannot; the message names the place.
     """
     content = load_yaml(path)
-    schema = record.schema  # type: ignore[attr-defined]
     own = content.get("schema") if isinstance(content, dict) else None
     if own != schema:
         what = "it has no schema" if own is None else f"its schema is {shown(own)}"
         raise InputError(f"{path}: {what}, not '{schema}'. Give a file of that kind.")
     rest = {name: value for name, value in content.items() if name not in ("schema", "mixfit")}
-    found: T = _record_of(record, rest, Place(str(path)))
-    return found
+    read: T = _record_of(record, rest, Place(str(path)))
+    return read
 
 
 def load_yaml(path: str | Path) -> Any:

@@ -96,10 +96,9 @@ class Comparison:
         """Give a table with a row for each figure, as a compare file has them."""
         import pandas as pd
 
-        from mixfit.base.plain import to_plain
         from mixfit.evaluation.comparison_file import figure_rows
 
-        return pd.DataFrame(to_plain(figure_rows(self)))
+        return pd.DataFrame(figure_rows(self))
 
 
 def choose(standings: Sequence[Candidate]) -> Choice | None:

@@ -68,10 +68,9 @@ class Evaluation:
         """Give a table with a row for each target and model size, as an eval file has them."""
         import pandas as pd
 
-        from mixfit.base.plain import to_plain
         from mixfit.evaluation.evaluation_file import score_rows
 
-        return pd.DataFrame(to_plain(score_rows(self)))
+        return pd.DataFrame(score_rows(self))
 
     def targets_over(self, limit: float) -> tuple[str, ...]:
         """The targets whose mean relative error over all sizes is above a limit in percent."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest
-from mixfit.base.files import file_sha256, write_text
+from mixfit.base.files import write_text
 from mixfit.base.plain import (
     Key,
     NotNegative,
@@ -38,31 +38,19 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law
 
 
+FIT_SCHEMA = "mixfit.fit/1"
+
+
 @dataclass(frozen=True)
 class StoredOptions(FitOptions):
-    """The options of a fit, and its shrinkage.
-
-    Attributes:
-        shrink: how hard the domains' coefficients are pulled together; left out for the law as it
-            is.
-    """
+    """The options of a fit, and its shrinkage, left out for the law as it is."""
 
     shrink: Annotated[float | None, Key(omit=True, infinite=True, least=0)] = None
 
 
 @dataclass(frozen=True)
 class StoredTarget:
-    """A law fitted to one target.
-
-    Attributes:
-        rows: how many had a loss for this target.
-        params: natural parameters, each one number or a map from domain to number, for N in
-            parameters and D in tokens.
-        huber: mean Huber loss on the rows, eq. (6).
-        mre: mean relative error on the rows, in percent.
-        status: what became of the search, such as ``converged``.
-        notes: what a careful reader should know of the target.
-    """
+    """A `TargetFit`, with its parameters by domain; the law and the domains stand elsewhere."""
 
     rows: int
     params: dict[str, dict[str, float] | float]
@@ -74,20 +62,8 @@ class StoredTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class FitFile:
-    """A law fitted to every target of some runs.
+    """The keys of a fit file, in their order; ``docs/files.md`` says what each is."""
 
-    Attributes:
-        law: its name, or ``module:NAME`` for a law of a user's own.
-        domains: in the order that mixtures have elsewhere.
-        options: how the fit was made.
-        data: what it was made on.
-        notes: about all targets, or about the data.
-        selection: how the law was chosen, where it was.
-        shrinkage: how the shrinkage was chosen, where it was.
-        targets: target to its fit.
-    """
-
-    schema: ClassVar[str] = "mixfit.fit/1"
     law: str
     domains: tuple[str, ...]
     options: StoredOptions
@@ -98,27 +74,10 @@ class FitFile:
     targets: dict[str, StoredTarget]
 
 
-@dataclass(frozen=True)
-class FitReference:
-    """A fit file that another file was made with.
-
-    Attributes:
-        path: as the user gave it.
-        sha256: of the file's bytes, in hexadecimal.
-    """
-
-    path: str
-    sha256: str
-
-    @classmethod
-    def of(cls, path: str) -> FitReference:
-        """Refer to a fit file."""
-        return cls(path, file_sha256(path))
-
-
 def fit_to_plain(fit: Fit) -> dict[str, Any]:
     """Give a fit as plain data, as it stands in a fit file."""
     return to_document(
+        FIT_SCHEMA,
         FitFile(
             law=fit.law.law.name,
             domains=fit.domains,
@@ -128,7 +87,7 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
             selection=fit.selection,
             shrinkage=fit.shrink_path,
             targets={name: _stored_target(target) for name, target in fit.targets.items()},
-        )
+        ),
     )
 
 
@@ -140,14 +99,8 @@ def _stored_target(target: TargetFit) -> StoredTarget:
         params[group.name] = (
             dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
         )
-    return StoredTarget(
-        target.rows,
-        params,
-        target.huber,
-        target.mre,
-        target.status,
-        without_targets(target.notes),
-    )
+    own = {name: getattr(target, name) for name in ("rows", "huber", "mre", "status")}
+    return StoredTarget(**own, params=params, notes=without_targets(target.notes))
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
@@ -166,7 +119,7 @@ def load_fit(path: str | Path) -> Fit:
         InputError: if it is not there, is no fit file, lacks something, or holds what cannot be;
             the message names the place.
     """
-    file = read_document(FitFile, path)
+    file = read_document(FitFile, FIT_SCHEMA, path)
     top = Place(str(path))
     options = {name: value for name, value in vars(file.options).items() if name != "shrink"}
     try:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixfit.base.errors import InputError, Note, UsageError, nearest
+from mixfit.base.errors import InputError, UsageError, nearest
+from mixfit.base.files import file_sha256
 from mixfit.base.numbers import parse_number
-from mixfit.base.plain import Omitted, to_document, without_targets
-from mixfit.fitting.file import FitReference
-from mixfit.fitting.result import Range
+from mixfit.base.plain import to_document, without_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.mixture.result import Mixture, PureTarget, Study
 
+MIXTURE_SCHEMA = "mixfit.mixture/1"
 FORMATS = ("yaml", "json", "csv", "megatron", "hf")
 DECIMALS = 6  # of the weights in files
 _WEIGHT_COLUMN = "weight_"
@@ -69,105 +68,6 @@ def shares(mixture: Mixture, decimals: int = DECIMALS) -> dict[str, float]:
     return dict(zip(mixture.domains, rounded(mixture.weights, decimals), strict=True))
 
 
-@dataclass(frozen=True)
-class BestMixture:
-    """A best mixture without constraints.
-
-    Attributes:
-        weights: domain to weight; they sum to 1 exactly.
-        loss: the weighted loss.
-    """
-
-    weights: dict[str, float]
-    loss: float
-
-
-@dataclass(frozen=True)
-class StoredCost:
-    """What a constraint costs.
-
-    Attributes:
-        constraint: in the user's words.
-        cost: by how much the objective falls where it alone is left out; for a pull towards a
-            prior, by how much the loss falls.
-    """
-
-    constraint: str
-    cost: float
-
-
-@dataclass(frozen=True)
-class StoredBaseline:
-    """A mixture to compare with.
-
-    Attributes:
-        name: of the mixture.
-        weights: domain to weight; they sum to 1 exactly.
-        loss: the weighted loss.
-        predicted_loss: target to loss.
-    """
-
-    name: str
-    weights: dict[str, float]
-    loss: float
-    predicted_loss: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredMixture:
-    """The best mixture for one budget.
-
-    Attributes:
-        target: that it is for, where each target has its own mixture.
-        model_size: in parameters, or null where the law needs none.
-        tokens: likewise.
-        weights: domain to weight; they sum to 1 exactly.
-        predicted_loss: target to loss, for all targets of the fit.
-        loss: the weighted loss.
-        objective: what was minimised: the loss, and the pull towards a prior.
-        gap: no mixture has an objective lower by more, if the problem is convex.
-        convex: whether the problem is proven convex.
-        notes: what a careful reader should know.
-        distance_to_corner: Jensen-Shannon distance to the domain of the target's name.
-        as_good: domain to how far its weight can go while the objective stays within 0.1%.
-        baselines: mixtures to compare with.
-        unconstrained: left out where there are no constraints.
-        costs: of each constraint that the mixture leans on.
-    """
-
-    target: Omitted[str] = None
-    model_size: float | None
-    tokens: float | None
-    weights: dict[str, float]
-    predicted_loss: dict[str, float]
-    loss: float
-    objective: float
-    gap: float
-    convex: bool
-    notes: tuple[Note, ...]
-    distance_to_corner: Omitted[float] = None
-    as_good: Omitted[dict[str, Range]] = None
-    baselines: Omitted[tuple[StoredBaseline, ...]] = None
-    unconstrained: Omitted[BestMixture] = None
-    costs: Omitted[tuple[StoredCost, ...]] = None
-
-
-@dataclass(frozen=True)
-class MixtureFile:
-    """The best mixtures for the targets of a fit.
-
-    Attributes:
-        fit: that predicted.
-        targets: target to its weight in the objective; they sum to 1.
-        mixtures: one for each budget, or for each target.
-    """
-
-    schema: ClassVar[str] = "mixfit.mixture/1"
-    fit: FitReference
-    targets: dict[str, float]
-    mixtures: tuple[StoredMixture, ...]
-
-
 def mixtures_to_plain(
     mixtures: Sequence[Mixture],
     fit_path: str,
@@ -183,54 +83,59 @@ def mixtures_to_plain(
         study: what else is known of the only mixture.
         pure: in place of `mixtures`, the best ones for each target alone.
     """
-    stored = [_stored(mixture) for mixture in mixtures]
+    entries = [_plain(mixture) for mixture in mixtures]
     weights = dict(mixtures[0].target_weights) if mixtures else {}
-    for own in pure:
-        distance = None if own.distance is None else _digits(own.distance)
-        alone = replace(_stored(own.mixture), target=own.target, distance_to_corner=distance)
-        stored.append(alone)
-        weights[own.target] = 1.0 / len(pure)
+    for alone in pure:
+        entry = {"target": alone.target, **_plain(alone.mixture)}
+        if alone.distance is not None:
+            entry["distance_to_corner"] = _digits(alone.distance)
+        entries.append(entry)
+        weights[alone.target] = 1.0 / len(pure)
     if study is not None:
-        stored[0] = _with_study(stored[0], study)
-    return to_document(MixtureFile(FitReference.of(fit_path), _all_digits(weights), tuple(stored)))
+        entries[0] |= _plain_study(study)
+    content = {
+        "fit": {"path": fit_path, "sha256": file_sha256(fit_path)},
+        "targets": _all_digits(weights),
+        "mixtures": entries,
+    }
+    return to_document(MIXTURE_SCHEMA, content)
 
 
-def _stored(mixture: Mixture) -> StoredMixture:
-    return StoredMixture(
-        model_size=mixture.model_size,
-        tokens=mixture.tokens,
-        weights=shares(mixture),
-        predicted_loss=_all_digits(mixture.predicted_loss),
-        loss=_digits(mixture.loss),
-        objective=_digits(mixture.objective),
-        gap=float(f"{mixture.gap:.1e}"),
-        convex=mixture.convex,
-        notes=without_targets(mixture.notes),
-    )
+def _plain(mixture: Mixture) -> dict[str, Any]:
+    return {
+        "model_size": mixture.model_size,
+        "tokens": mixture.tokens,
+        "weights": shares(mixture),
+        "predicted_loss": _all_digits(mixture.predicted_loss),
+        "loss": _digits(mixture.loss),
+        "objective": _digits(mixture.objective),
+        "gap": float(f"{mixture.gap:.1e}"),
+        "convex": mixture.convex,
+        "notes": without_targets(mixture.notes),
+    }
 
 
-def _with_study(stored: StoredMixture, study: Study) -> StoredMixture:
+def _plain_study(study: Study) -> dict[str, Any]:
     domains, free = study.mixture.domains, study.unconstrained
-    return replace(
-        stored,
-        as_good={
-            domain: Range(round(float(low), 4), round(float(high), 4))
+    plain: dict[str, Any] = {
+        "as_good": {
+            domain: {"min": round(float(low), 4), "max": round(float(high), 4)}
             for domain, (low, high) in zip(domains, study.ranges, strict=True)
         },
-        baselines=tuple(
-            StoredBaseline(
-                b.name,
-                dict(zip(domains, rounded(b.weights), strict=True)),
-                _digits(b.loss),
-                _all_digits(b.predicted_loss),
-            )
-            for b in study.baselines
-        ),
-        unconstrained=None if free is None else BestMixture(shares(free), _digits(free.loss)),
-        costs=None
-        if free is None
-        else tuple(StoredCost(cost.label, _digits(cost.cost)) for cost in study.costs),
-    )
+        "baselines": [
+            {
+                "name": baseline.name,
+                "weights": dict(zip(domains, rounded(baseline.weights), strict=True)),
+                "loss": _digits(baseline.loss),
+                "predicted_loss": _all_digits(baseline.predicted_loss),
+            }
+            for baseline in study.baselines
+        ],
+    }
+    if free is not None:
+        plain["unconstrained"] = {"weights": shares(free), "loss": _digits(free.loss)}
+        plain["costs"] = [{"constraint": c.label, "cost": _digits(c.cost)} for c in study.costs]
+    return plain
 
 
 def _all_digits(values: Mapping[str, float]) -> dict[str, float]:
@@ -341,10 +246,8 @@ def read_prefixes(path: str | Path) -> dict[str, str]:
 
 
 def _only_mixture(path: str | Path, content: dict[str, Any]) -> dict[str, Any]:
-    if content["schema"] != MixtureFile.schema:
-        raise InputError(
-            f"{path}: its schema is '{content['schema']}', not '{MixtureFile.schema}'."
-        )
+    if content["schema"] != MIXTURE_SCHEMA:
+        raise InputError(f"{path}: its schema is '{content['schema']}', not '{MIXTURE_SCHEMA}'.")
     mixtures = content.get("mixtures")
     if not isinstance(mixtures, list) or len(mixtures) != 1:
         count = len(mixtures) if isinstance(mixtures, list) else 0

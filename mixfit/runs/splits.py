@@ -81,6 +81,11 @@ class Splits:
         """The columns, in order."""
         return tuple(dict.fromkeys(part.column for split in self.splits for part in split.tests))
 
+    @property
+    def tables(self) -> list[Runs]:
+        """The rows to fit and to test, of all splits."""
+        return [r for s in self.splits for r in (s.train, *(part.runs for part in s.tests))]
+
 
 def split_by_rows(train: Runs, tests: Sequence[Runs], columns: Sequence[str]) -> Splits:
     """Fit on some rows and test on others.
