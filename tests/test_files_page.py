@@ -1,4 +1,4 @@
-"""The tables of keys in docs/files.md: those of the fit file are its types', and none is made up."""
+"""The tables of keys in docs/files.md say what the types and the written files say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from random_fits import additive
 from mixfit.base.errors import Note
 from mixfit.base.plain import stored_fields
 from mixfit.evaluation.compare import compare_laws
-from mixfit.evaluation.comparison_file import comparison_to_plain
+from mixfit.evaluation.comparison_file import comparison_to_plain, figure_rows
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.evaluation.evaluation_file import evaluation_to_plain
 from mixfit.fitting.file import FitFile, save_fit
@@ -145,6 +145,8 @@ def compare_files(path):
     splits = split_folds(runs, 2)
     done = compare_laws(splits, ["chinchilla", "ridge"], options=QUICK, jobs=1)
     done = replace(done, notes=(Note("x", "y", "web"),))
+    assert list(done.to_frame().columns) == list(figure_rows(done)[0])
+    assert len(done.to_frame()) == len(done.figures)
     yield comparison_to_plain(done, FitOptions(), runs, [runs])
 
 

@@ -149,12 +149,22 @@ class Place:
 
     def at(self, *keys: object) -> Place:
         """Give a place further in."""
-        names = [text if text.isprintable() else shown(text)[1:-1] for text in map(str, keys)]
+        names = [_one_line(str(key), 60) for key in keys]
         return replace(self, name=".".join([self.name, *names] if self.name else names))
 
     def error(self, what: str) -> InputError:
         """Say what is wrong here."""
         return InputError(f"{self.path}: '{self.name}' {what}")
+
+    def quoting(self, error: UsageError) -> InputError:
+        """Say what an error says of parameters that stand here."""
+        said = error.said_with(lambda name: self.at(name).name)
+        return InputError(f"{self.path}: {_one_line(said, 1000)}")
+
+
+def _one_line(text: str, longest: int) -> str:
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def shown(value: object) -> str:
@@ -163,8 +173,7 @@ def shown(value: object) -> str:
     >>> shown("a\nb"), len(shown("a" * 1000))
     ("'a\\nb'", 60)
     """
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return _one_line(repr(value), 60)
 
 
 def read_document(record: type[T], schema: str, path: str | Path) -> T:
@@ -285,8 +294,7 @@ def _record_of(record: Any, content: Any, place: Place) -> Any:
     try:
         return record(**values)
     except UsageError as error:
-        said = error.said_with(lambda name: place.at(name).name)
-        raise InputError(f"{place.path}: {said}") from None
+        raise place.quoting(error) from None
 
 
 def _value_of(kind: Any, value: Any, place: Place, rules: Key) -> Any:  # noqa: PLR0911

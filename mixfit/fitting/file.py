@@ -125,8 +125,7 @@ def load_fit(path: str | Path) -> Fit:
     try:
         law = with_shrinkage(find_law(file.law), file.options.shrink)
     except UsageError as error:
-        said = error.said_with(lambda name: top.at("options", name).name)
-        raise InputError(f"{path}: {said}") from None
+        raise top.at("options").quoting(error) from None
     assert isinstance(law, ShrunkLaw)  # "auto" is no number
     for place, what in _faults(file, top):
         raise place.error(what)

@@ -388,8 +388,9 @@ class Fit:
                 return np.full(len(frame), fitted)
             name = fitted if fitted in frame else plain
             if name not in frame:
+                either = " or ".join(dict.fromkeys((f"'{fitted}'", f"'{plain}'")))
                 raise UsageError(
-                    f"The data frame has no column '{fitted}' or '{plain}'."
+                    f"The data frame has no column {either}."
                     f" Its columns are {list_names([str(c) for c in frame.columns])}."
                 )
             return _array(str(name), frame[name])
