@@ -24,7 +24,7 @@ from mixfit.fitting.result import FitOptions
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 from mixfit.runs.splits import split_folds
 
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from mixfit.base.parallel import Executor
     from mixfit.runs.runs import Runs
 
 RunsArgument = Annotated[
@@ -112,6 +113,37 @@ Quiet = Annotated[
 ]
 
 
+# Options that are not called as the function or its parameter in Python is, by command.
+OTHER_NAMES = {
+    "compare": {
+        "labels": "--test",
+        "split_by_rows": "--test",
+        "split_folds": "--folds",
+        "split_sizes": "--leave-size-out",
+        "tests": "--test",
+    },
+    "optimize": {"groups": "--group", "targets": "--target"},
+}
+
+
+def option_of(command: str) -> Callable[[str], str]:
+    """Give what an error calls a parameter where a command was run (see `MixfitError.said_with`).
+
+    >>> option_of("optimize")("targets"), option_of("fit")("model_size")
+    ('--target', '--model-size')
+    """
+    others = OTHER_NAMES.get(command, {})
+    return lambda name: others.get(name, "--" + name.replace("_", "-"))
+
+
+def executor(jobs: int | None, cluster: str | None, *, quiet: bool) -> Executor:
+    """Make what spreads the work, and shows on a terminal how far it is."""
+    from mixfit.base.parallel import Executor
+    from mixfit.reports.progress import progress_of
+
+    return Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
+
+
 def read(
     sources: Sequence[str],
     weights: list[str] | None,
@@ -122,7 +154,7 @@ def read(
     domains: Sequence[str] | None = None,
 ) -> Runs:
     """Read runs with what the common options say."""
-    from mixfit.runs.runs import read_runs
+    from mixfit.runs.read import read_runs
 
     return read_runs(
         list(sources),

@@ -79,7 +79,7 @@ def compare_laws(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
         targets=targets,
-        columns=splits.columns,
+        columns=splits.labels,
         figures=tuple(figure for figure, _ in figures),
         summaries=summaries,
         standings=standings,

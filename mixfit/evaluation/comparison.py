@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.base.shown import Shown
 from mixfit.fitting.result import Candidate, Choice
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Summary:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Several laws on the same splits.
 
     Attributes:

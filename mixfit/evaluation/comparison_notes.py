@@ -70,7 +70,7 @@ def _scale_notes(law: Law, outcome: Outcome) -> Iterator[Note]:
 
 def _outliers(outcome: Outcome, label: str) -> Iterator[Note]:
     """Say which held-out mixture, if any, is so far off that it rules the mean."""
-    for column in outcome.splits.columns:
+    for column in outcome.splits.labels:
         errors = outcome.errors.by_mixture(label, outcome.targets, column)
         if len(errors) < 3:
             continue

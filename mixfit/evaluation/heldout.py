@@ -13,7 +13,7 @@ import numpy as np
 
 from mixfit.base.metrics import relative_errors
 from mixfit.fitting.search import TargetSearch
-from mixfit.runs.runs import group_mixtures
+from mixfit.runs.identity import group_together
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -113,10 +113,8 @@ class MixtureNumbers:
         """Number them in the order in which they come."""
         keys = [(s, p) for s, split in enumerate(splits.splits) for p in range(len(split.tests))]
         tables = [splits.splits[s].tests[p].runs.mixtures for s, p in keys]
-        every = np.concatenate(tables)
-        number, first = group_mixtures(every)
-        ends = np.cumsum([len(table) for table in tables])
-        return cls(every[first], dict(zip(keys, np.split(number, ends[:-1]), strict=True)))
+        numbers, mixtures = group_together(*tables)
+        return cls(mixtures, dict(zip(keys, numbers, strict=True)))
 
 
 @dataclass(eq=False)

@@ -74,7 +74,7 @@ class Outcome:
             for task, result in self.of(label):
                 parts = zip(task.held_out, result.predicted[1:], strict=True)
                 for part, (rows, predicted) in enumerate(parts):
-                    column = self.splits.splits[task.split].tests[part].column
+                    column = self.splits.splits[task.split].tests[part].label
                     number = self.mixtures.numbers[task.split, part][rows.mixture]
                     errors = percent_errors(predicted, rows.loss)
                     table.add(label, rows.target, column, number, errors)
@@ -111,15 +111,15 @@ class Outcome:
 
         fitted, *held_out = zip(task.parts, result.predicted, strict=True)
         for test, (rows, predicted) in zip(split.tests, held_out, strict=True):
-            yield figure(TRAIN, test.column, _only_size(split.train.N), _score(*fitted)), True
+            yield figure(TRAIN, test.label, _only_size(split.train.N), _score(*fitted)), True
             whole = _score(rows, predicted)
-            yield figure(TEST, test.column, _only_size(test.runs.N), whole), True
+            yield figure(TEST, test.label, _only_size(test.runs.N), whole), True
             sizes = np.unique(test.runs.N)
             for size in sizes if len(sizes) > 1 else ():
                 own = np.flatnonzero(size == rows.N)
                 if len(own):
                     score = _score(rows.select(own), predicted[own])
-                    yield figure(TEST, test.column, float(size), score), False
+                    yield figure(TEST, test.label, float(size), score), False
 
     def summaries(self, figures: Iterable[Figure]) -> dict[tuple[str, str, str], Summary]:
         """Average figures of whole parts over the splits of a column.

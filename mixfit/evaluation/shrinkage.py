@@ -89,7 +89,7 @@ def choose_shrink(
         for (of_case, at, part), task, errors in zip(places, tasks, results, strict=True):
             if of_case != case:
                 continue
-            label, target = plan.splits[at].tests[part].column, task.held_out.target
+            label, target = plan.splits[at].tests[part].label, task.held_out.target
             mixture = numbers[at, part][task.held_out.mixture]
             means.setdefault(label, []).append(errors.mean(axis=1))
             for shrink, own in zip(GRID, errors, strict=True):
@@ -102,13 +102,13 @@ def choose_shrink(
         targets = cases[case][0].targets
         by_mixture = [
             np.transpose([list(table.by_mixture(s, targets, label).values()) for s in GRID])
-            for label in plan.columns
+            for label in plan.labels
             if label in means
         ]
         mean, index = _choose(by_mixture)
         by_label = {
             label: tuple(np.mean(means[label], axis=0).tolist())
-            for label in plan.columns
+            for label in plan.labels
             if label in means
         }
         paths.append(ShrinkPath(GRID[index], plan.title, GRID, by_label, tuple(mean.tolist())))

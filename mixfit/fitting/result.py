@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.plain import Blank, Key, Omitted
+from mixfit.base.shown import Shown
+from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
 from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
-from mixfit.runs.tables import list_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import ArrayLike
 
@@ -264,7 +266,7 @@ class ShrinkPath:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Shown):
     """A law fitted to every target of some runs.
 
     Attributes:
@@ -333,90 +335,5 @@ class Fit:
             UsageError: if the shapes do not fit, N or D is not positive, a row of h is no mixture,
                 or the data frame lacks a column.
         """
-        if D is None and h is None and hasattr(N, "columns"):
-            N, D, h = self._columns_of(cast("pd.DataFrame", N))
-        for name, given in (("D", D), ("h", h)):
-            if given is None:
-                raise UsageError(f"{parameter(name)} is missing: give N, D and h, or a data frame.")
-        rows = {"N": _numbers("N", N), "D": _numbers("D", D), "h": self._weights(h)}
-        lengths = {name: len(x) for name, x in rows.items()}
-        longest = max(lengths, key=lambda name: (lengths[name] != 1, lengths[name]))
-        for name, length in lengths.items():
-            if length not in (1, lengths[longest]):
-                raise UsageError(
-                    f"{parameter(name)} has {counted(length, 'row')}, and {parameter(longest)} has"
-                    f" {lengths[longest]:,}; give as many of each, or one."
-                )
-        sizes, tokens = (np.broadcast_to(rows[name], lengths[longest]) for name in ("N", "D"))
-        h = np.broadcast_to(rows["h"], (lengths[longest], len(self.domains)))
-        return {name: target.predict(sizes, tokens, h) for name, target in self.targets.items()}
-
-    def _weights(self, h: Any) -> Array:
-        """Check mixtures in any form that `predict` takes, and give them as (rows, k)."""
-        if isinstance(h, Mapping) or hasattr(h, "columns"):
-            for name in h:
-                if name not in self.domains:
-                    hint = nearest(str(name), self.domains)
-                    raise UsageError(f"{parameter('h')}: there is no domain '{name}'.{hint}")
-            each = [_array("h", h[d]) if d in h else np.zeros(1) for d in self.domains]
-            try:
-                h = np.stack(np.broadcast_arrays(*each), axis=-1)
-            except ValueError:
-                lengths = ", ".join(
-                    f"{d}: {x.size}" for d, x in zip(self.domains, each, strict=True)
-                )
-                raise UsageError(
-                    f"{parameter('h')} has other numbers of rows for other domains ({lengths})."
-                ) from None
-        weights = np.atleast_2d(_array("h", h))
-        if weights.ndim != 2 or weights.shape[1] != len(self.domains):
-            raise UsageError(
-                f"{parameter('h')} has shape {np.shape(h)}; it must be (rows, {len(self.domains)}),"
-                f" a column for each of the domains {', '.join(self.domains)}."
-            )
-        if np.any(~(weights >= 0)) or np.any(np.abs(weights.sum(axis=1) - 1) > 1e-6):
-            raise UsageError(
-                f"Each row of {parameter('h')} must hold weights of 0 or more that sum to 1."
-            )
-        return weights
-
-    def _columns_of(self, frame: pd.DataFrame) -> tuple[Array, Array, Array]:
-        """Give N, D and h of a data frame; sums of weights that are 1 to 1% are made so."""
-
-        def column(fitted: str | float, plain: str) -> Array:
-            if plain not in frame and not isinstance(fitted, str):
-                return np.full(len(frame), fitted)
-            name = fitted if fitted in frame else plain
-            if name not in frame:
-                either = " or ".join(dict.fromkeys((f"'{fitted}'", f"'{plain}'")))
-                raise UsageError(
-                    f"The data frame has no column {either}."
-                    f" Its columns are {list_names([str(c) for c in frame.columns])}."
-                )
-            return _array(str(name), frame[name])
-
-        columns = self.data.columns
-        weights = [column(columns.weights.get(d, d), d) for d in self.domains]
-        h = np.column_stack(weights)
-        sums = h.sum(axis=1, keepdims=True)
-        h = np.divide(h, sums, out=h.copy(), where=np.abs(sums - 1) <= 0.01)
-        return column(columns.model_size, "N"), column(columns.tokens, "D"), h
-
-
-def _array(name: str, given: Any) -> Array:
-    try:
-        return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{parameter(name)} holds something that is not a number.") from None
-
-
-def _numbers(name: str, given: Any) -> Array:
-    """Check model sizes or training lengths, and give them as (rows,)."""
-    numbers = _array(name, given)
-    if numbers.ndim > 1:
-        raise UsageError(
-            f"{parameter(name)} has shape {numbers.shape}; it must be one number or (rows,)."
-        )
-    if np.any(~(numbers > 0)) or np.any(np.isinf(numbers)):
-        raise UsageError(f"{parameter(name)} must be positive and finite.")
-    return np.atleast_1d(numbers)
+        N, D, h = rows_of(N, D, h, self.domains, self.data.columns)
+        return {name: target.predict(N, D, h) for name, target in self.targets.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from mixfit.base.errors import Note, UsageError
 from mixfit.base.numbers import short
 from mixfit.mixture.constraints import Constraints, feasible_polytope, linear_items, polytope_of
-from mixfit.mixture.losses import AllLimits, LossLimits, ValueLimit, WeightedLoss
+from mixfit.mixture.objective import AllLimits, LossLimits, ValueLimit, WeightedLoss
 from mixfit.mixture.result import CERTIFIED, Baseline, Cost, Mixture
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack, widest
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit, Range
     from mixfit.mixture.constraints import Item
-    from mixfit.mixture.surface import Landscape
+    from mixfit.mixture.losses_of_h import LossesOfH
     from mixfit.simplex.descent import Limits
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
@@ -51,8 +51,8 @@ class Problem:
     prior: Array | None
     reference: Array | None
     observed: Array
-    wanted: Landscape
-    everything: Landscape
+    wanted: LossesOfH
+    everything: LossesOfH
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.base.shown import Shown
+
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
@@ -15,7 +17,7 @@ CERTIFIED = 1e-6  # of the objective
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(Shown):
     """The best mixture found for one budget.
 
     Attributes:
@@ -105,7 +107,7 @@ class PureTarget:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Shown):
     """A best mixture with all that helps to judge it.
 
     Attributes:

@@ -20,7 +20,8 @@ from mixfit.fitting.fit import fit
 from mixfit.fitting.result import Candidate, Choice, FitOptions, ShrinkPath
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.shrunk import ShrunkLaw
-from mixfit.runs.runs import SourceFile, read_runs
+from mixfit.runs.read import read_runs
+from mixfit.runs.runs import SourceFile
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_every_form_of_a_law_has_its_own_parameters():
             for n in (False, True)
             for d in (False, True)
         }
-        names = {frozenset(g.name for t in f for p in t.parts for g in p.groups()) for f in forms}
+        names = {frozenset(g.name for t in f for p in t.functions for g in p.params) for f in forms}
         assert len(names) == len(forms), law.name
 
 
