@@ -9,6 +9,7 @@ import numpy as np
 from mixfit.fitting.result import Fit, FitData, FitOptions, Range, TargetFit
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.formula import Formula
+from mixfit.laws.shrunk import ShrunkLaw
 from mixfit.runs.columns import Columns
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def fit_of(law: str, domains: Sequence[str], targets: Mapping[str, Mapping[str, 
     found = {}
     for name, params in targets.items():
         arrays = {key: np.atleast_1d(np.asarray(x, float)) for key, x in params.items()}
-        found[name] = TargetFit(name, find_law(law), arrays, 100, 1e-6, 0.1, "converged")
+        found[name] = TargetFit(
+            name, tuple(domains), find_law(law), arrays, 100, 1e-6, 0.1, "converged"
+        )
     data = FitData(
         files=(),
         where=(),
@@ -34,7 +37,7 @@ def fit_of(law: str, domains: Sequence[str], targets: Mapping[str, Mapping[str, 
         tokens=Range(1e9, 1e11),
         weights={d: Range(0.0, 1.0) for d in domains},
     )
-    return Fit(law, tuple(domains), FitOptions(), data, found)
+    return Fit(ShrunkLaw(find_law(law)), tuple(domains), FitOptions(), data, found)
 
 
 def random_fit(law: str, k: int, targets: int, seed: int | Sequence[int]) -> Fit:

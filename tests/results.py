@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mixfit.base.errors import Note
-from mixfit.evaluation.comparison import AVERAGE, Choice, Comparison, Standing, Summary
+from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
 from mixfit.evaluation.evaluate import evaluate
-from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
+from mixfit.fitting.result import Candidate, Choice, Fit, FitData, FitOptions, TargetFit
 from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.shrunk import ShrunkLaw
 from mixfit.mixture.result import Baseline, Cost, Mixture, Study
 from mixfit.runs.runs import Runs
 
@@ -34,7 +35,8 @@ def make_fit():
     targets = {
         name: TargetFit(
             target=name,
-            law=CATALOGUE["additive"],
+            domains=runs.domains,
+            form=CATALOGUE["additive"],
             params=params,
             rows=12345,
             huber=1.234e-6,
@@ -44,7 +46,9 @@ def make_fit():
         )
         for name, mre in zip(runs.targets, (0.5, 0.25), strict=True)
     }
-    return Fit("additive", runs.domains, FitOptions(), FitData.of(runs), targets)
+    return Fit(
+        ShrunkLaw(CATALOGUE["additive"]), runs.domains, FitOptions(), FitData.of(runs), targets
+    )
 
 
 def make_evaluation():
@@ -70,8 +74,8 @@ def make_comparison(columns=("1.24B",), laws=("additive", "coupled-joint", "bimi
         columns=columns,
         figures=(),
         summaries=summaries,
-        standings=tuple(Standing(law, counts[law], 0.4, 0.04, 12.34) for law in laws),
-        choice=Choice("coupled-joint", "lowest mean held-out MRE, 0.4%"),
+        standings=tuple(Candidate(law, counts[law], 0.4, 0.04, seconds=12.34) for law in laws),
+        choice=Choice(law="coupled-joint", reason="lowest mean held-out MRE, 0.4%"),
         notes=(Note("not-applicable", "bimix is not applicable: why", "openhermes"),),
     )
 

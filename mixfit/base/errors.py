@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Note:
 
     code: str
     text: str
-    target: str = ""
+    target: str = field(default="", metadata={"omit": True})  # see `mixfit.base.plain.Key`
 
     def __str__(self) -> str:
         return f"{self.target}: {self.text}" if self.target else self.text

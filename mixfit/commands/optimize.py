@@ -204,7 +204,7 @@ def optimize(
             text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
         write_text(out, text)
     if out != "-":
-        title = f"{loaded.law} law of {fit}"
+        title = f"{loaded.law.law.name} law of {fit}"
         report.print_result(title, mixtures, pure, study, quiet=quiet)
     if not len(observed) and not quiet:
         text = (

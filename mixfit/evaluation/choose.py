@@ -9,26 +9,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.parallel import Executor
 from mixfit.evaluation.compare import compare_laws
-from mixfit.evaluation.comparison import AVERAGE, Standing, choose
+from mixfit.evaluation.comparison import AVERAGE, choose
 from mixfit.evaluation.heldout import CONVERGED
 from mixfit.evaluation.shrinkage import choose_shrink
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import Candidate, FitOptions, Selection
+from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import COUPLED_LINEAR, DESIGNED
 from mixfit.laws.shrunk import AutoLaw, ShrunkLaw, law_of
 from mixfit.runs.splits import selection_splits
 
 if TYPE_CHECKING:
     from mixfit.evaluation.comparison import Comparison
-    from mixfit.fitting.result import Fit
+    from mixfit.fitting.result import Candidate, Fit
     from mixfit.runs.runs import Runs
 
 AUTO = "auto"
+SELECTION_RULE = (
+    "lowest mean held-out MRE over new mixtures and larger scale, which weigh alike; within one"
+    " standard error, the law with fewer parameters"
+)
 CANDIDATES: tuple[ShrunkLaw | AutoLaw, ...] = tuple(
     AutoLaw(law) if law is COUPLED_LINEAR else ShrunkLaw(law) for law in DESIGNED
 )
@@ -88,13 +90,13 @@ def fit_auto(
             break
         reason = f"its fit to all rows did not converge for {', '.join(failed)}"
         standings = [replace(s, excluded=reason) if s.law == choice.law else s for s in standings]
-    selection = Selection(
-        law=choice.law,
-        reason=choice.reason,
+    selection = replace(
+        choice,
+        rule=SELECTION_RULE,
         tests=comparison.title,
         restarts=quick.restarts,
         hops=quick.hops or 0,
-        candidates=tuple(_candidate(comparison, s) for s in standings),
+        candidates=tuple(_with_parts(s, comparison) for s in standings),
     )
     note = Note("selection", f"auto chose {choice.law}: {choice.reason} ({comparison.title})")
     return replace(fitted, selection=selection, notes=(note, *fitted.notes))
@@ -109,18 +111,7 @@ def _fit_shrunk(runs: Runs, law: AutoLaw, options: FitOptions, executor: Executo
     return replace(fitted, notes=notes, shrink_path=path)
 
 
-def _candidate(comparison: Comparison, standing: Standing) -> Candidate:
-    keys = [(standing.law, AVERAGE, column) for column in comparison.columns]
-    applicable = [key for key in keys if key in comparison.summaries]
-    return Candidate(
-        law=standing.law,
-        parameters=standing.parameters or 0,
-        mre=_finite(standing.test),
-        error=_finite(standing.error),
-        parts={key[2]: _finite(comparison.summaries[key].test) for key in applicable},
-        excluded=standing.excluded,
-    )
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _with_parts(candidate: Candidate, comparison: Comparison) -> Candidate:
+    keys = [(candidate.law, AVERAGE, column) for column in comparison.columns]
+    parts = {key[2]: comparison.summaries[key].test for key in keys if key in comparison.summaries}
+    return replace(candidate, parameters=candidate.parameters or 0, parts=parts)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.shown import Shown
+from mixfit.fitting.result import Candidate, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from mixfit.base.errors import Note
     from mixfit.evaluation.evaluate import Score
@@ -63,40 +66,6 @@ class Summary:
     rows: int
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A law in the choice of one.
-
-    Attributes:
-        law: its name.
-        parameters: the most that one target needs, or None where that says nothing.
-        test: mean held-out MRE over targets and columns, in percent; NaN where it has none.
-        error: its standard error.
-        seconds: to fit all targets once, on one core.
-        excluded: why it cannot be chosen, or "".
-    """
-
-    law: str
-    parameters: int | None
-    test: float
-    error: float
-    seconds: float
-    excluded: str = ""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The law to use.
-
-    Attributes:
-        law: its name.
-        reason: the rule and the figures that led to it.
-    """
-
-    law: str
-    reason: str
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison(Shown):
     """Several laws on the same splits.
@@ -120,12 +89,20 @@ class Comparison(Shown):
     columns: tuple[str, ...]
     figures: tuple[Figure, ...]
     summaries: dict[tuple[str, str, str], Summary]
-    standings: tuple[Standing, ...]
+    standings: tuple[Candidate, ...]
     choice: Choice | None
     notes: tuple[Note, ...]
 
+    def to_frame(self) -> pd.DataFrame:
+        """Give a table with a row for each figure, as a compare file has them."""
+        import pandas as pd
 
-def choose(standings: Sequence[Standing]) -> Choice | None:
+        from mixfit.evaluation.comparison_file import figure_rows
+
+        return pd.DataFrame(figure_rows(self))
+
+
+def choose(standings: Sequence[Candidate]) -> Choice | None:
     """Choose the law with the lowest mean held-out error, or a smaller one that is as good.
 
     As good is what lies within one standard error, that of the lowest mean. The reason names the
@@ -134,16 +111,17 @@ def choose(standings: Sequence[Standing]) -> Choice | None:
     candidates = [standing for standing in standings if not standing.excluded]
     if not candidates:
         return None
-    best = min(candidates, key=lambda s: (s.test, s.parameters or 0))
-    margin = 0.0 if np.isnan(best.error) else best.error
-    near = [s for s in candidates if s.test <= best.test + margin]
-    chosen = min(near, key=lambda s: (s.parameters or 0, s.test))
-    reason = f"lowest mean held-out MRE, {best.test:.3g}%"
+    best = min(candidates, key=lambda s: (s.mre, s.parameters or 0))
+    margin = 0.0 if np.isnan(best.standard_error) else best.standard_error
+    near = [s for s in candidates if s.mre <= best.mre + margin]
+    chosen = min(near, key=lambda s: (s.parameters or 0, s.mre))
+    reason = f"lowest mean held-out MRE, {best.mre:.3g}%"
     if chosen is not best:
         reason = (
-            f"mean held-out MRE {chosen.test:.3g}% with {chosen.parameters} parameters, within one"
-            f" standard error ({margin:.2g}) of the lowest, {best.test:.3g}% of {best.law} with"
+            f"mean held-out MRE {chosen.mre:.3g}% with {chosen.parameters} parameters, within one"
+            f" standard error ({margin:.2g}) of the lowest, {best.mre:.3g}% of {best.law} with"
             f" {best.parameters}"
         )
-    passed = [s for s in standings if s.excluded and s.test < chosen.test]
-    return Choice(chosen.law, reason + "".join(f"; not {s.law}: {s.excluded}" for s in passed))
+    passed = [s for s in standings if s.excluded and s.mre < chosen.mre]
+    reason += "".join(f"; not {s.law}: {s.excluded}" for s in passed)
+    return Choice(law=chosen.law, reason=reason)

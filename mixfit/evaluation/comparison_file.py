@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from mixfit._version import __version__
-from mixfit.base.plain import plain_notes
-from mixfit.fitting.file import plain_options
-from mixfit.runs.runs import plain_files
+from mixfit.base.plain import Key, to_document, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,63 +27,57 @@ def comparison_to_plain(
         train: the rows to fit, or those that were split.
         tests: the rows to test, where they were given apart.
     """
-    return {
-        "schema": COMPARE_SCHEMA,
-        "mixfit": __version__,
+    content = {
         "title": comparison.title,
-        "options": plain_options(options),
+        "options": options,
         "data": {
-            "files": plain_files(train.files),
-            "where": list(train.where),
-            "tests": [{"where": list(runs.where)} for runs in tests],
+            "files": train.files,
+            "where": train.where,
+            "tests": [{"where": runs.where} for runs in tests],
         },
-        "choice": None if comparison.choice is None else vars(comparison.choice),
-        "laws": [
-            {
-                "law": s.law,
-                "parameters": s.parameters,
-                "mre": plain_number(s.test),
-                "standard_error": plain_number(s.error),
-                "excluded": s.excluded,
-            }
-            for s in comparison.standings
-        ],
-        "notes": [
-            {**plain, **({"target": note.target} if note.target else {})}
-            for note, plain in zip(comparison.notes, plain_notes(comparison.notes), strict=True)
-        ],
-        "summary": [
-            {
-                "law": law,
-                "target": target,
-                "column": column,
-                "train_mre": plain_number(s.train),
-                "test_mre": plain_number(s.test),
-                "standard_error": plain_number(s.error),
-                "bias": plain_number(s.bias),
-                "rank": plain_number(s.rank),
-                "rows": s.rows,
-            }
-            for (law, target, column), s in comparison.summaries.items()
-        ],
-        "rows": [
-            {
-                "law": f.law,
-                "target": f.target,
-                "split": f.split,
-                "column": f.column,
-                "fold": f.fold,
-                "model_size": "all" if f.model_size is None else f.model_size,
-                "mre": plain_number(f.score.mre),
-                "bias": plain_number(f.score.bias),
-                "rank": plain_number(f.score.rank),
-                "rows": f.score.rows,
-            }
-            for f in comparison.figures
-        ],
+        "choice": comparison.choice,
+        "laws": comparison.standings,
+        "notes": comparison.notes,
+        "summary": summary_rows(comparison),
+        "rows": figure_rows(comparison),
     }
+    return to_document(COMPARE_SCHEMA, content)
 
 
-def plain_number(value: float) -> float | None:
-    """Give a number, or None for one that is not finite."""
-    return value if math.isfinite(value) else None
+def summary_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Give what the table of a comparison says of each law, target and column."""
+    rows = [
+        {
+            "law": law,
+            "target": target,
+            "column": column,
+            "train_mre": s.train,
+            "test_mre": s.test,
+            "standard_error": s.error,
+            "bias": s.bias,
+            "rank": s.rank,
+            "rows": s.rows,
+        }
+        for (law, target, column), s in comparison.summaries.items()
+    ]
+    return list(to_plain(rows, Key(blank=True)))
+
+
+def figure_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Give all figures of a comparison."""
+    rows = [
+        {
+            "law": f.law,
+            "target": f.target,
+            "split": f.split,
+            "column": f.column,
+            "fold": f.fold,
+            "model_size": "all" if f.model_size is None else f.model_size,
+            "mre": f.score.mre,
+            "bias": f.score.bias,
+            "rank": f.score.rank,
+            "rows": f.score.rows,
+        }
+        for f in comparison.figures
+    ]
+    return list(to_plain(rows, Key(blank=True)))

@@ -61,7 +61,7 @@ class LawContender:
             predicted = tuple(fitted.predict(rows.N, rows.D, rows.h) for rows in parts)
         return Result(
             predicted,
-            fitted.law.count(len(search.rows.domains)),
+            fitted.form.count(len(search.rows.domains)),
             search.seconds(self.law),
             fitted.status,
             failed=not np.isfinite(fitted.huber),

@@ -15,6 +15,8 @@ from mixfit.base.shown import Shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
     from mixfit.runs.runs import Runs
@@ -62,6 +64,14 @@ class Evaluation(Shown):
     def targets(self) -> tuple[str, ...]:
         """The targets that were predicted."""
         return tuple(self.predicted)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give a table with a row for each target and model size, as an eval file has them."""
+        import pandas as pd
+
+        from mixfit.evaluation.evaluation_file import score_rows
+
+        return pd.DataFrame(score_rows(self))
 
     def targets_over(self, limit: float) -> tuple[str, ...]:
         """The targets whose mean relative error over all sizes is above a limit in percent."""
@@ -133,7 +143,7 @@ def _notes(fit: Fit, runs: Runs, targets: list[str]) -> tuple[Note, ...]:
     if missing:
         text = f"the runs have no loss for {', '.join(missing)} of the fit"
         notes.append(Note("missing-targets", text))
-    law = fit.targets[targets[0]].law
+    law = fit.targets[targets[0]].form
     for name, uses, fitted, values in (
         ("N", law.uses_model_size, fit.data.model_size, runs.N),
         ("D", law.uses_tokens, fit.data.tokens, runs.D),

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mixfit._version import __version__
 from mixfit.base.files import file_sha256
-from mixfit.base.plain import plain_notes
-from mixfit.runs.runs import plain_files
+from mixfit.base.plain import Key, to_document, to_plain, without_targets
 
 if TYPE_CHECKING:
     from mixfit.evaluation.evaluate import Evaluation, Score
@@ -29,25 +25,25 @@ def evaluation_to_plain(
         runs: that were predicted.
         max_mre: the limit in percent that was asked for, if any.
     """
-
-    def plain(target: str, size: float | None, score: Score) -> dict[str, Any]:
-        numbers = {
-            "rows": score.rows,
-            "mre": score.mre,
-            "bias": score.bias,
-            "rank": None if np.isnan(score.rank) else score.rank,
-        }
-        return {"target": target, "model_size": "all" if size is None else size, **numbers}
-
     content: dict[str, Any] = {
-        "schema": EVAL_SCHEMA,
-        "mixfit": __version__,
         "fit": {"path": fit_path, "sha256": file_sha256(fit_path)},
-        "data": {"files": plain_files(runs.files), "where": list(runs.where)},
-        "notes": plain_notes(evaluation.notes),
-        "rows": [plain(target, size, score) for (target, size), score in evaluation.scores.items()]
-        + [plain("average", size, score) for size, score in evaluation.average.items()],
+        "data": {"files": runs.files, "where": runs.where},
+        "notes": without_targets(evaluation.notes),
+        "rows": score_rows(evaluation),
     }
     if max_mre is not None:
-        content["max_mre"] = {"limit": max_mre, "over": list(evaluation.targets_over(max_mre))}
-    return content
+        content["max_mre"] = {"limit": max_mre, "over": evaluation.targets_over(max_mre)}
+    return to_document(EVAL_SCHEMA, content)
+
+
+def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Give the rows of an eval file: the scores by target and model size."""
+
+    def row(target: str, size: float | None, score: Score) -> dict[str, Any]:
+        place = {"target": target, "model_size": "all" if size is None else size}
+        return dict(to_plain({**place, **vars(score)}, Key(blank=True)))
+
+    return [
+        *(row(target, size, score) for (target, size), score in evaluation.scores.items()),
+        *(row("average", size, score) for size, score in evaluation.average.items()),
+    ]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.numbers import counted
-from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, Figure, Standing, Summary
+from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, Figure, Summary
 from mixfit.evaluation.evaluate import ALL_SIZES, mean_of, score_of
 from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, percent_errors
+from mixfit.fitting.result import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -146,7 +147,7 @@ class Outcome:
 
     def standing(
         self, contender: Entrant, summaries: Mapping[tuple[str, str, str], Summary]
-    ) -> Standing:
+    ) -> Candidate:
         """Give where a contender stands in the choice of one, by its summaries."""
         label = contender.label
         own = [
@@ -156,11 +157,11 @@ class Outcome:
         ]
         results = [result for _, result in self.of(label)]
         counts = [result.parameters for result in results if result.parameters is not None]
-        return Standing(
+        return Candidate(
             law=label,
             parameters=max(counts) if counts else None,
-            test=float(np.mean([s.test for s in own])) if own else float("nan"),
-            error=_error_of_mean([s.error for s in own]),
+            mre=float(np.mean([s.test for s in own])) if own else float("nan"),
+            standard_error=_error_of_mean([s.error for s in own]),
             seconds=sum(result.seconds for result in results) / len(self.splits.splits),
             excluded=contender.excluded or self._excluded(label, results),
         )

@@ -111,7 +111,7 @@ def choose_shrink(
             for label in plan.labels
             if label in means
         }
-        paths.append(ShrinkPath(GRID, by_label, tuple(mean.tolist()), GRID[index], plan.title))
+        paths.append(ShrinkPath(GRID[index], plan.title, GRID, by_label, tuple(mean.tolist())))
     return paths
 
 

@@ -2,148 +2,105 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from mixfit._version import __version__
-from mixfit.base.errors import InputError, NotApplicableError, UsageError
+from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest
 from mixfit.base.files import write_text
-from mixfit.base.plain import Reader, plain_notes, read_yaml, to_yaml
+from mixfit.base.plain import (
+    Key,
+    NotNegative,
+    Omitted,
+    Place,
+    read_document,
+    shown,
+    to_document,
+    to_yaml,
+    without_targets,
+)
 from mixfit.fitting.result import (
-    SELECTION_RULE,
-    Candidate,
+    Choice,
     Fit,
     FitData,
     FitOptions,
-    Range,
-    Selection,
     ShrinkPath,
     TargetFit,
 )
 from mixfit.laws.catalogue import find_law
-from mixfit.runs.columns import Columns
-from mixfit.runs.runs import SourceFile, plain_files
+from mixfit.laws.shrunk import ShrunkLaw, with_shrinkage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from mixfit.laws.law import Law
 
+
 FIT_SCHEMA = "mixfit.fit/1"
-AUTO_HOPS = "auto"  # as many as the law has parameters
 
 
-def plain_options(options: FitOptions) -> dict[str, Any]:
-    """Give the options of a fit as plain data."""
-    return {
-        "delta": options.delta,
-        "seed": options.seed,
-        "solver": options.solver,
-        "restarts": options.restarts,
-        "hops": AUTO_HOPS if options.hops is None else options.hops,
-    }
+@dataclass(frozen=True)
+class StoredOptions(FitOptions):
+    """The options of a fit, and its shrinkage, left out for the law as it is."""
+
+    shrink: Annotated[float | None, Key(omit=True, infinite=True, least=0)] = None
+
+
+@dataclass(frozen=True)
+class StoredTarget:
+    """A `TargetFit`, with its parameters by domain; the law and the domains stand elsewhere."""
+
+    rows: int
+    params: dict[str, dict[str, float] | float]
+    huber: NotNegative
+    mre: NotNegative
+    status: str
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitFile:
+    """The keys of a fit file, in their order; ``docs/files.md`` says what each is."""
+
+    law: str
+    domains: tuple[str, ...]
+    options: StoredOptions
+    data: FitData
+    notes: tuple[Note, ...]
+    selection: Omitted[Choice] = None
+    shrinkage: Omitted[ShrinkPath] = None
+    targets: dict[str, StoredTarget]
 
 
 def fit_to_plain(fit: Fit) -> dict[str, Any]:
     """Give a fit as plain data, as it stands in a fit file."""
-    options = fit.options
-    return {
-        "schema": FIT_SCHEMA,
-        "mixfit": __version__,
-        "law": fit.law,
-        "domains": list(fit.domains),
-        "options": {
-            **plain_options(options),
-            **({} if fit.shrink is None else {"shrink": fit.shrink}),
-        },
-        "data": _plain_data(fit.data),
-        "notes": plain_notes(fit.notes),
-        **({"selection": _plain_selection(fit.selection)} if fit.selection else {}),
-        **({"shrinkage": _plain_path(fit.shrink_path)} if fit.shrink_path else {}),
-        "targets": {name: _plain_target(t, fit.domains) for name, t in fit.targets.items()},
-    }
-
-
-def _plain_selection(selection: Selection) -> dict[str, Any]:
-
-    return {
-        "rule": SELECTION_RULE,
-        "law": selection.law,
-        "reason": selection.reason,
-        "tests": selection.tests,
-        "restarts": selection.restarts,
-        "hops": selection.hops,
-        "candidates": [
-            {
-                "law": c.law,
-                "parameters": c.parameters,
-                "mre": c.mre,
-                "standard_error": c.error,
-                "excluded": c.excluded,
-                "parts": dict(c.parts),
-            }
-            for c in selection.candidates
-        ],
-    }
-
-
-def _plain_path(path: ShrinkPath) -> dict[str, Any]:
-    return {
-        "chosen": path.chosen,
-        "tests": path.tests,
-        "values": list(path.values),
-        "errors": {column: list(errors) for column, errors in path.errors.items()},
-        "mean": list(path.mean),
-    }
-
-
-def _load_path(reader: Reader) -> ShrinkPath:
-
-    errors = reader.map("errors")
-    return ShrinkPath(
-        values=reader.numbers("values"),
-        errors={column: errors.numbers(column) for column in errors.content},
-        mean=reader.numbers("mean"),
-        chosen=reader.numbers("chosen")[0],
-        tests=reader.text("tests"),
+    return to_document(
+        FIT_SCHEMA,
+        FitFile(
+            law=fit.law.law.name,
+            domains=fit.domains,
+            options=StoredOptions(**vars(fit.options), shrink=fit.law.shrink),
+            data=fit.data,
+            notes=without_targets(fit.notes),
+            selection=fit.selection,
+            shrinkage=fit.shrink_path,
+            targets={name: _stored_target(target) for name, target in fit.targets.items()},
+        ),
     )
 
 
-def _plain_data(data: FitData) -> dict[str, Any]:
-    columns = data.columns
-    return {
-        "files": plain_files(data.files),
-        "where": list(data.where),
-        "columns": {
-            "model_size": columns.model_size,
-            "tokens": columns.tokens,
-            "weights": dict(columns.weights),
-            "targets": dict(columns.targets),
-        },
-        "mixtures": data.mixtures,
-        "model_size": vars(data.model_size),
-        "tokens": vars(data.tokens),
-        "weights": {domain: vars(r) for domain, r in data.weights.items()},
-    }
-
-
-def _plain_target(target: TargetFit, domains: Sequence[str]) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for group in target.law.groups:
+def _stored_target(target: TargetFit) -> StoredTarget:
+    params: dict[str, dict[str, float] | float] = {}
+    for group in target.form.groups:
         numbers = [float(x) for x in target.params[group.name]]
+        by_domain = group.per_domain
         params[group.name] = (
-            dict(zip(domains, numbers, strict=True)) if group.per_domain else numbers[0]
+            dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
         )
-    return {
-        "rows": target.rows,
-        "params": params,
-        "huber": target.huber,
-        "mre": target.mre,
-        "status": target.status,
-        "notes": plain_notes(target.notes),
-    }
+    own = {name: getattr(target, name) for name in ("rows", "huber", "mre", "status")}
+    return StoredTarget(**own, params=params, notes=without_targets(target.notes))
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
@@ -159,120 +116,119 @@ def load_fit(path: str | Path) -> Fit:
     """Read a fit file.
 
     Raises:
-        InputError: if it is not there, is no fit file, or lacks something; the message names it.
+        InputError: if it is not there, is no fit file, lacks something, or holds what cannot be;
+            the message names the place.
     """
-    top = Reader(str(path), read_yaml(path, FIT_SCHEMA))
-    data, options, columns = top.map("data"), top.map("options"), top.map("data").map("columns")
-    domains = tuple(str(d) for d in top.items("domains"))
+    file = read_document(FitFile, FIT_SCHEMA, path)
+    top = Place(str(path))
+    options = {name: value for name, value in vars(file.options).items() if name != "shrink"}
     try:
-        law = find_law(top.text("law"))
-        chosen = FitOptions(
-            delta=options.number("delta"),
-            solver=options.text("solver"),
-            restarts=int(options.number("restarts")),
-            hops=None if options.raw("hops") == AUTO_HOPS else int(options.number("hops")),
-            seed=int(options.number("seed")),
-        )
+        law = with_shrinkage(find_law(file.law), file.options.shrink)
     except UsageError as error:
-        raise InputError(f"{path}: {error}") from None
-
-    def range_of(reader: Reader) -> Range:
-        return Range(reader.number("min"), reader.number("max"))
-
-    def source(reader: Reader) -> SourceFile:
-        return SourceFile(reader.text("path"), reader.text("sha256"), int(reader.number("rows")))
-
-    found = FitData(
-        files=tuple(source(f) for f in data.maps("files")),
-        where=tuple(str(w) for w in data.items("where")),
-        columns=Columns(
-            model_size=columns.raw("model_size"),
-            tokens=columns.raw("tokens"),
-            weights={d: str(c) for d, c in columns.map("weights").content.items()},
-            targets={t: str(c) for t, c in columns.map("targets").content.items()},
-        ),
-        mixtures=int(data.number("mixtures")),
-        model_size=range_of(data.map("model_size")),
-        tokens=range_of(data.map("tokens")),
-        weights={d: range_of(data.map("weights").map(d)) for d in domains},
-    )
-    targets = top.map("targets")
+        raise top.at("options").quoting(error) from None
+    assert isinstance(law, ShrunkLaw)  # "auto" is no number
+    for place, what in _faults(file, top):
+        raise place.error(what)
+    targets = {
+        name: _target_of(name, target, law.law, file.domains, top.at("targets", name, "params"))
+        for name, target in file.targets.items()
+    }
     return Fit(
-        law=law.name,
-        domains=domains,
-        options=chosen,
-        data=found,
-        targets={t: _load_target(t, targets.map(t), law, domains) for t in targets.content},
-        notes=top.notes(),
-        selection=_load_selection(top.map("selection")) if "selection" in top.content else None,
-        shrink=options.numbers("shrink")[0] if "shrink" in options.content else None,
-        shrink_path=_load_path(top.map("shrinkage")) if "shrinkage" in top.content else None,
+        law=law,
+        domains=file.domains,
+        options=FitOptions(**options),
+        data=file.data,
+        targets=targets,
+        notes=file.notes,
+        selection=file.selection,
+        shrink_path=file.shrinkage,
     )
 
 
-def _load_selection(reader: Reader) -> Selection:
+def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
+    """Find what the types of a fit file's fields do not exclude."""
+    data = top.at("data")
+    if not file.domains or len(set(file.domains)) < len(file.domains):
+        yield top.at("domains"), "must name each domain once."
+    if not file.targets:
+        yield top.at("targets"), "is empty. Make the file anew."
+    ranges = {"model_size": file.data.model_size, "tokens": file.data.tokens}
+    for name, range_of_it in ranges.items():
+        if not 0 < range_of_it.min <= range_of_it.max:
+            yield data.at(name), "must have a positive min, and a max that is not below it."
+    for where, names in (
+        (data.at("weights"), file.data.weights),
+        (data.at("columns", "weights"), file.data.columns.weights),
+    ):
+        yield from _misnamed(names, file.domains, where)
+    for domain, own in file.data.weights.items():
+        if not 0 <= own.min <= own.max <= 1:
+            yield data.at("weights", domain), "must have 0 <= min <= max <= 1."
+    if file.shrinkage is not None:
+        count = len(file.shrinkage.values)
+        for numbers in (file.shrinkage.mean, *file.shrinkage.errors.values()):
+            if len(numbers) != count:
+                yield top.at("shrinkage"), "must have one error for each of its values."
 
-    def candidate(own: Reader) -> Candidate:
-        parts = own.map("parts")
-        return Candidate(
-            law=own.text("law"),
-            parameters=int(own.number("parameters")),
-            mre=own.number_or_none("mre"),
-            error=own.number_or_none("standard_error"),
-            parts={column: parts.number_or_none(column) for column in parts.content},
-            excluded=own.text("excluded"),
-        )
 
-    return Selection(
-        law=reader.text("law"),
-        reason=reader.text("reason"),
-        tests=reader.text("tests"),
-        restarts=int(reader.number("restarts")),
-        hops=int(reader.number("hops")),
-        candidates=tuple(candidate(own) for own in reader.maps("candidates")),
-    )
+def _misnamed(
+    names: Collection[str], known: Collection[str], place: Place
+) -> Iterator[tuple[Place, str]]:
+    """Find a name that is not known, or one that is lacking."""
+    for name in names:
+        if name not in known:
+            yield place.at(name), f"is no key of this file.{nearest(name, known)}"
+    for name in known:
+        if name not in names:
+            yield place.at(name), "is missing. Make the file anew."
 
 
-def _load_target(name: str, reader: Reader, law: Law, domains: Sequence[str]) -> TargetFit:
-
-    params = reader.map("params")
+def _target_of(
+    name: str, stored: StoredTarget, law: Law, domains: tuple[str, ...], place: Place
+) -> TargetFit:
     try:
-        form = _form_with(law, params).bound(domains, name)
+        form = _form_with(law, stored.params, place).bound(domains, name)
     except NotApplicableError as error:
-        raise InputError(f"{reader.path}: {law.name} cannot have target {name}: {error}.") from None
-    found = {}
+        text = f"{law.name} cannot have target {name}: {error.text}."
+        raise InputError(f"{place.path}: {text}") from None
+    params = {}
     for group in form.groups:
-        if group.per_domain:
-            numbers = params.map(group.name)
-            found[group.name] = np.array([numbers.number(domain) for domain in domains])
+        own = stored.params[group.name]
+        if isinstance(own, dict) != group.per_domain:
+            what = "a number for each domain" if group.per_domain else "one number"
+            raise place.at(group.name).error(f"must be {what}, not {shown(own)}.")
+        if isinstance(own, dict):
+            for where, what in _misnamed(own, domains, place.at(group.name)):
+                raise where.error(what)
+            params[group.name] = np.array([own[domain] for domain in domains])
         else:
-            found[group.name] = np.array([params.number(group.name)])
+            params[group.name] = np.array([own])
+    for parameter, index, what in form.impossible(params):
+        keys = (parameter,) if index is None else (parameter, domains[index])
+        number = params[parameter][index or 0]
+        raise place.at(*keys).error(f"is {number:g}; it must be {what}.")
     return TargetFit(
         target=name,
-        law=form,
-        params=found,
-        rows=int(reader.number("rows")),
-        huber=reader.number("huber"),
-        mre=reader.number("mre"),
-        status=reader.text("status"),
-        notes=reader.notes(name),
+        domains=domains,
+        form=form,
+        params=params,
+        rows=stored.rows,
+        huber=stored.huber,
+        mre=stored.mre,
+        status=stored.status,
+        notes=tuple(replace(note, target=name) for note in stored.notes),
     )
 
 
-def _form_with(law: Law, params: Reader) -> Law:
+def _form_with(law: Law, params: Mapping[str, object], place: Place) -> Law:
     """Find the form of a law (see `Law.identified`) that has just these parameters."""
     forms = [
         law.identified(one_model_size=one_n, one_token_count=one_d)
         for one_n in (False, True)
         for one_d in (False, True)
     ]
-    for form in forms:
-        if {group.name for group in form.groups} == set(params.content):
-            return form
-    for group in law.groups:
-        params.raw(group.name)
-    known = {group.name for group in law.groups}
-    extra = sorted(str(name) for name in params.content if name not in known)
-    raise InputError(
-        f"{params.path}: {params.where()} has parameters that {law.name} has not: {extra}."
-    )
+    fitting = [form for form in forms if {group.name for group in form.groups} == set(params)]
+    if not fitting:
+        for where, what in _misnamed(params, [group.name for group in law.groups], place):
+            raise where.error(what)
+    return fitting[0]

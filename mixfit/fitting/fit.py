@@ -78,13 +78,12 @@ def fit(
         for target, reason in refused.items()
     ]
     return Fit(
-        law=declared.name,
+        law=wanted,
         domains=runs.domains,
         options=options,
         data=FitData.of(runs),
         targets=fits,
         notes=(*runs.notes, *left_out, *general),
-        shrink=wanted.shrink,
     )
 
 
@@ -127,7 +126,8 @@ def target_fit(search: TargetSearch, law: ShrunkLaw) -> TargetFit:
     status, notes = diagnose(solved, rows.domains)
     return TargetFit(
         target=rows.target,
-        law=solved.formula.law,
+        domains=rows.domains,
+        form=solved.formula.law,
         params=solved.formula.natural(solved.theta),
         rows=len(rows),
         huber=float(huber(rows.loss - predicted, search.options.delta).mean()),

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from mixfit.base.errors import Note, UsageError, nearest
+from mixfit.base.errors import Note, UsageError, nearest, parameter
+from mixfit.base.numbers import counted
+from mixfit.base.plain import Blank, Key, Omitted
 from mixfit.base.shown import Shown
+from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
+from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
+from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    import pandas as pd
+    from numpy.typing import ArrayLike
 
     from mixfit.base.arrays import Array
     from mixfit.laws.law import Law
-    from mixfit.runs.columns import Columns
-    from mixfit.runs.runs import Runs, SourceFile
+    from mixfit.laws.shrunk import ShrunkLaw
+    from mixfit.runs.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -29,32 +35,34 @@ class FitOptions:
 
     Attributes:
         delta: of the Huber loss, eq. (6), in units of the loss.
+        seed: of all random numbers.
         solver: a name in `mixfit.fitting.solvers.SOLVERS`.
         restarts: random starts at the most.
         hops: hops in a row that must find nothing lower before the search ends; as many as the law
             has parameters where it is None.
-        seed: of all random numbers.
     """
 
     delta: float = 1e-3
+    seed: int = 0
     solver: str = "trust-region"
     restarts: int = 12
-    hops: int | None = None
-    seed: int = 0
+    hops: Annotated[int | None, Key(word="auto")] = None
 
     def __post_init__(self) -> None:
         if not (self.delta > 0 and np.isfinite(self.delta)):
-            raise UsageError(f"delta is {self.delta:g}; it must be a positive number (--delta).")
+            raise UsageError(
+                f"delta is {self.delta:g}; it must be a positive number ({parameter('delta')})."
+            )
         if self.solver not in SOLVERS:
             known = ", ".join(SOLVERS)
             hint = nearest(self.solver, SOLVERS)
             raise UsageError(f"There is no solver '{self.solver}'.{hint} Solvers: {known}.")
-        if self.restarts < 1:
-            raise UsageError(f"restarts is {self.restarts}; it must be 1 or more (--restarts).")
-        if self.hops is not None and self.hops < 0:
-            raise UsageError(f"hops is {self.hops}; it must be 0 or more (--hops).")
-        if self.seed < 0:
-            raise UsageError(f"seed is {self.seed}; it must be 0 or more (--seed).")
+        for name, least in (("restarts", 1), ("hops", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(
+                    f"{name} is {value}; it must be {least} or more ({parameter(name)})."
+                )
 
     def at_most(self, *, restarts: int, hops: int) -> FitOptions:
         """Give the options with fewer restarts and hops, where they are more."""
@@ -120,7 +128,9 @@ class TargetFit:
 
     Attributes:
         target: its name.
-        law: in the form that the target's rows can tell apart (see `Law.identified`).
+        domains: in the order of the columns of h.
+        form: of the law, with the terms that the target's rows can tell apart (see
+            `Law.identified`).
         params: natural parameters by name, (1,) or (k,) in the order of the domains, for N in
             parameters and D in tokens.
         rows: how many had a loss for this target.
@@ -131,7 +141,8 @@ class TargetFit:
     """
 
     target: str
-    law: Law
+    domains: tuple[str, ...]
+    form: Law
     params: dict[str, Array]
     rows: int
     huber: float
@@ -139,38 +150,37 @@ class TargetFit:
     status: str
     notes: tuple[Note, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"TargetFit({self.target}: MRE {self.mre:.2f}%, {self.status})"
+
     def formula(self) -> tuple[Formula, Array]:
         """Give the law in natural units, and its internal parameters."""
-        k = next((len(self.params[g.name]) for g in self.law.groups if g.per_domain), 1)
-        formula = Formula(self.law, k)
+        formula = Formula(self.form, len(self.domains))
         return formula, formula.internal(self.params)
 
-    def entropy_bound(self, domains: Sequence[str]) -> float | None:
+    def entropy_bound(self) -> float | None:
         """Bound the entropy of a target that is itself a training domain (section 6).
 
         For disjoint domains the best mixture for the target is the target itself, so that its
         entropy is at most the loss at that corner for infinite N and D: E + 1/C_i in eq. (4).
 
-        Args:
-            domains: in the order of the columns of h.
-
         Returns:
             The bound, or None where the target is no domain, or the law's limit is no bound: where
             N or D is fixed, or the mixture's effect does not stay as D grows.
         """
-        lasting = [term for term in self.law.terms if term.n is None and term.d is None]
-        scaled = [term for term in self.law.terms if term not in lasting]
+        lasting = [term for term in self.form.terms if term.n is None and term.d is None]
+        scaled = [term for term in self.form.terms if term not in lasting]
         if (
-            self.target not in domains
-            or not (self.law.uses_model_size and self.law.uses_tokens)
+            self.target not in self.domains
+            or not (self.form.uses_model_size and self.form.uses_tokens)
             or not any(term.coefficient.depends_on_mixture for term in lasting)
             or any(term.n is not None and term.d is not None for term in scaled)
         ):
             return None
-        corner = np.array([[float(domain == self.target) for domain in domains]])
+        corner = np.array([[float(domain == self.target) for domain in self.domains]])
         formula, theta = self.formula()
         values = formula.term_values(theta, np.ones(1), np.ones(1), corner)[:, 0]
-        return float(sum(v for v, t in zip(values, self.law.terms, strict=True) if t in lasting))
+        return float(sum(v for v, t in zip(values, self.form.terms, strict=True) if t in lasting))
 
     def predict(self, N: Array, D: Array, h: Array) -> Array:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""
@@ -178,52 +188,51 @@ class TargetFit:
         return formula.predict(theta, N, D, h)
 
 
-SELECTION_RULE = (
-    "lowest mean held-out MRE over new mixtures and larger scale, which weigh alike; within one"
-    " standard error, the law with fewer parameters"
-)
-
-
 @dataclass(frozen=True)
 class Candidate:
-    """What spoke for or against a law; errors are mean held-out MREs over targets, in percent.
+    """What speaks for or against a law.
 
     Attributes:
-        law: its name.
-        parameters: the most that one target needs.
-        mre: the mean of `parts`; None where it is not finite.
-        error: the standard error of `mre`; None where it is not known.
-        parts: what was held out to the error on it; None where it is not finite.
+        law: its name, with its shrinkage if it has one.
+        parameters: the most that one target needs, or None where that says nothing.
+        mre: mean held-out MRE over targets and what was held out, in percent; NaN where it has
+            none.
+        standard_error: of the MRE, in percent; NaN where it is not known.
         excluded: why it cannot be chosen, or "".
+        parts: what was held out to the MRE on it, in percent.
+        seconds: to fit all targets once, on one core.
     """
 
     law: str
-    parameters: int
-    mre: float | None
-    error: float | None
-    parts: dict[str, float | None]
+    parameters: int | None
+    mre: Blank
+    standard_error: Blank
     excluded: str = ""
+    parts: Annotated[dict[str, float] | None, Key(omit=True, blank=True)] = None
+    seconds: float = field(default=np.nan, compare=False, metadata={"stored": False})
 
 
-@dataclass(frozen=True)
-class Selection:
-    """A law that was chosen for runs.
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The choice of a law.
 
     Attributes:
-        law: its name.
+        rule: that it was made by.
+        law: the one chosen.
         reason: the figures that led to it.
-        tests: what was done.
+        tests: what was held out, in words.
         restarts: of the fits that were compared.
         hops: of the fits that were compared.
         candidates: the laws to choose from.
     """
 
+    rule: Omitted[str] = None
     law: str
     reason: str
-    tests: str
-    restarts: int
-    hops: int
-    candidates: tuple[Candidate, ...]
+    tests: Omitted[str] = None
+    restarts: Omitted[int] = None
+    hops: Omitted[int] = None
+    candidates: Annotated[tuple[Candidate, ...], Key(omit=True)] = ()
 
 
 @dataclass(frozen=True)
@@ -231,19 +240,19 @@ class ShrinkPath:
     """The held-out errors that a shrinkage was chosen by.
 
     Attributes:
+        chosen: the better of the first and the last value, or one between that is clearly better.
+        tests: what was done, in words.
         values: of the shrinkage, falling.
         errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
         mean: geometric mean of the errors of the mixtures held out, for each value, in percent; the
             kinds of rows held out weigh alike.
-        chosen: the better of the first and the last value, or one between that is clearly better.
-        tests: what was done, in words.
     """
 
-    values: tuple[float, ...]
-    errors: dict[str, tuple[float, ...]]
-    mean: tuple[float, ...]
-    chosen: float
+    chosen: Annotated[float, Key(infinite=True, least=0)]
     tests: str
+    values: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
+    errors: Annotated[dict[str, tuple[float, ...]], Key(infinite=True, least=0)]
+    mean: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
 
     def note(self) -> Note:
         """Say in a line what was chosen, and the errors for all values."""
@@ -261,61 +270,70 @@ class Fit(Shown):
     """A law fitted to every target of some runs.
 
     Attributes:
-        law: its name.
+        law: with how hard its domains' coefficients are pulled together, if at all.
         domains: in the order of the columns of h.
         options: how it was made.
         data: what it was made on.
         targets: target to its fit.
         notes: about all targets, or about the data.
         selection: how the law was chosen, where `mixfit.evaluation.choose` chose it.
-        shrink: how hard the domains' coefficients are pulled together, if at all (see
-            `mixfit.evaluation.shrinkage`).
         shrink_path: how the shrinkage was chosen, where it was.
     """
 
-    law: str
+    law: ShrunkLaw
     domains: tuple[str, ...]
     options: FitOptions
     data: FitData
     targets: dict[str, TargetFit]
     notes: tuple[Note, ...] = ()
-    selection: Selection | None = None
-    shrink: float | None = None
+    selection: Choice | None = None
     shrink_path: ShrinkPath | None = None
 
-    def predict(self, N: ArrayLike, D: ArrayLike, h: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    def __repr__(self) -> str:
+        mean = np.mean([target.mre for target in self.targets.values()])
+        counts = counted(len(self.targets), "target"), counted(len(self.domains), "domain")
+        return f"Fit({self.law}, {', '.join(counts)}, mean MRE {mean:.2f}%)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give a table with a row for each target: rows, parameters, Huber, MRE and status.
+
+        A parameter that each domain has is a column for each, such as ``C[web]``; what a target's
+        form of the law lacks is NaN.
+        """
+        import pandas as pd
+
+        rows = []
+        for name, target in self.targets.items():
+            row: dict[str, object] = {"target": name, "rows": target.rows}
+            for group in target.form.groups:
+                names = [f"{group.name}[{d}]" for d in self.domains] if group.per_domain else []
+                row |= zip(names or [group.name], target.params[group.name].tolist(), strict=True)
+            rows.append(row | {"huber": target.huber, "mre": target.mre, "status": target.status})
+        return pd.DataFrame(rows)
+
+    def predict(
+        self,
+        N: ArrayLike | pd.DataFrame,
+        D: ArrayLike | None = None,
+        h: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    ) -> dict[str, Array]:
         """Predict the losses of training runs.
 
+        ``fit.predict(frame)`` takes all three from a data frame: from columns with the names of
+        those that were fitted, or else ``N``, ``D`` and the names of the domains.
+
         Args:
-            N: model sizes in parameters, (rows,) or one number.
+            N: model sizes in parameters, (rows,) or one number; or the data frame.
             D: training lengths in tokens, (rows,) or one number.
-            h: mixtures, (rows, k) in the order of `domains`; each row sums to 1.
+            h: mixtures, (rows, k) in the order of `domains`, or one, (k,); or domain to its weights
+                (rows,) or its one weight, 0 for those left out. The weights of a row sum to 1.
 
         Returns:
             Target to predicted losses, (rows,).
 
         Raises:
-            UsageError: if the shapes do not fit, N or D is not positive, or a row of h is no
-                mixture.
+            UsageError: if the shapes do not fit, N or D is not positive, a row of h is no mixture,
+                or the data frame lacks a column.
         """
-        weights = np.atleast_2d(np.asarray(h, dtype=np.float64))
-        k = len(self.domains)
-        if weights.ndim != 2 or weights.shape[1] != k:
-            raise UsageError(
-                f"h has shape {np.shape(h)}; it must be (rows, {k}), a column for each of the"
-                f" domains {', '.join(self.domains)}."
-            )
-        if np.any(~(weights >= 0)) or np.any(np.abs(weights.sum(axis=1) - 1) > 1e-6):
-            raise UsageError("Each row of h must hold weights of 0 or more that sum to 1.")
-        scales = []
-        for name, given in (("N", N), ("D", D)):
-            scale = np.asarray(given, dtype=np.float64)
-            if scale.shape not in ((), (len(weights),)):
-                raise UsageError(
-                    f"{name} has shape {scale.shape}; it must be one number or ({len(weights)},)."
-                )
-            if np.any(~(scale > 0)) or np.any(np.isinf(scale)):
-                raise UsageError(f"{name} must be positive and finite.")
-            scales.append(np.broadcast_to(scale, len(weights)))
-        sizes, tokens = scales
-        return {name: f.predict(sizes, tokens, weights) for name, f in self.targets.items()}
+        N, D, h = rows_of(N, D, h, self.domains, self.data.columns)
+        return {name: target.predict(N, D, h) for name, target in self.targets.items()}

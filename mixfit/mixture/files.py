@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixfit._version import __version__
 from mixfit.base.errors import InputError, UsageError, nearest
+from mixfit.base.files import file_sha256
 from mixfit.base.numbers import parse_number
+from mixfit.base.plain import to_document, without_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,46 +83,41 @@ def mixtures_to_plain(
         study: what else is known of the only mixture.
         pure: in place of `mixtures`, the best ones for each target alone.
     """
-    from mixfit.base.files import file_sha256
-
-    plain = [_plain(mixture) for mixture in mixtures]
+    entries = [_plain(mixture) for mixture in mixtures]
     weights = dict(mixtures[0].target_weights) if mixtures else {}
-    for found in pure:
-        entry = {"target": found.target, **_plain(found.mixture)}
-        if found.distance is not None:
-            entry["distance_to_corner"] = _digits(found.distance)
-        plain.append(entry)
-        weights[found.target] = 1.0 / len(pure)
+    for alone in pure:
+        entry = {"target": alone.target, **_plain(alone.mixture)}
+        if alone.distance is not None:
+            entry["distance_to_corner"] = _digits(alone.distance)
+        entries.append(entry)
+        weights[alone.target] = 1.0 / len(pure)
     if study is not None:
-        plain[0] |= _plain_study(study)
-    return {
-        "schema": MIXTURE_SCHEMA,
-        "mixfit": __version__,
+        entries[0] |= _plain_study(study)
+    content = {
         "fit": {"path": fit_path, "sha256": file_sha256(fit_path)},
-        "targets": {target: _digits(weight) for target, weight in weights.items()},
-        "mixtures": plain,
+        "targets": _all_digits(weights),
+        "mixtures": entries,
     }
+    return to_document(MIXTURE_SCHEMA, content)
 
 
 def _plain(mixture: Mixture) -> dict[str, Any]:
-    from mixfit.base.plain import plain_notes
-
     return {
         "model_size": mixture.model_size,
         "tokens": mixture.tokens,
         "weights": shares(mixture),
-        "predicted_loss": {t: _digits(x) for t, x in mixture.predicted_loss.items()},
+        "predicted_loss": _all_digits(mixture.predicted_loss),
         "loss": _digits(mixture.loss),
         "objective": _digits(mixture.objective),
         "gap": float(f"{mixture.gap:.1e}"),
         "convex": mixture.convex,
-        "notes": plain_notes(mixture.notes),
+        "notes": without_targets(mixture.notes),
     }
 
 
 def _plain_study(study: Study) -> dict[str, Any]:
-    domains = study.mixture.domains
-    found: dict[str, Any] = {
+    domains, free = study.mixture.domains, study.unconstrained
+    plain: dict[str, Any] = {
         "as_good": {
             domain: {"min": round(float(low), 4), "max": round(float(high), 4)}
             for domain, (low, high) in zip(domains, study.ranges, strict=True)
@@ -131,20 +127,19 @@ def _plain_study(study: Study) -> dict[str, Any]:
                 "name": baseline.name,
                 "weights": dict(zip(domains, rounded(baseline.weights), strict=True)),
                 "loss": _digits(baseline.loss),
-                "predicted_loss": {t: _digits(x) for t, x in baseline.predicted_loss.items()},
+                "predicted_loss": _all_digits(baseline.predicted_loss),
             }
             for baseline in study.baselines
         ],
     }
-    if study.unconstrained is not None:
-        found["unconstrained"] = {
-            "weights": shares(study.unconstrained),
-            "loss": _digits(study.unconstrained.loss),
-        }
-        found["costs"] = [
-            {"constraint": cost.label, "cost": _digits(cost.cost)} for cost in study.costs
-        ]
-    return found
+    if free is not None:
+        plain["unconstrained"] = {"weights": shares(free), "loss": _digits(free.loss)}
+        plain["costs"] = [{"constraint": c.label, "cost": _digits(c.cost)} for c in study.costs]
+    return plain
+
+
+def _all_digits(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: _digits(value) for name, value in values.items()}
 
 
 def _digits(value: float) -> float:

@@ -253,14 +253,12 @@ class LossesOfH:
         """
         self.k = len(fit.domains)
         self.targets = tuple(targets)
-        self.uses_model_size = any(fit.targets[t].law.uses_model_size for t in targets)
-        self.uses_tokens = any(fit.targets[t].law.uses_tokens for t in targets)
+        self.uses_model_size = any(fit.targets[t].form.uses_model_size for t in targets)
+        self.uses_tokens = any(fit.targets[t].form.uses_tokens for t in targets)
         self.odd: list[_Odd] = []
         rows: dict[Term, list[tuple[int, Formula, Array]]] = {}
         for index, name in enumerate(targets):
-            # A law without per-domain parameters does not tell k.
-            formula = Formula(fit.targets[name].law, self.k)
-            theta = formula.internal(fit.targets[name].params)
+            formula, theta = fit.targets[name].formula()
             if not _all_power_means(formula, theta):
                 self.odd.append(_Odd(index, formula, theta))
                 continue

@@ -85,7 +85,7 @@ class Budget:
             if needed and given is None:
                 what = "N" if option == "--model-size" else "D"
                 raise UsageError(
-                    f"the {problem.fit.law} law depends on {what}: give {option}, such as "
+                    f"the {problem.fit.law.law.name} law depends on {what}: give {option}, such as "
                     f"{option} {example}."
                 )
         self._N, self._D = model_size or 1.0, tokens or 1.0
@@ -232,8 +232,10 @@ class Budget:
         if problem.everything.uses_tokens and self.tokens is not None:
             yield from _outside(self.tokens, data.tokens, "length", "tokens", " tokens")
         yield from self._weight_notes(found.h)
-        if not any(fit.law.mixture_groups for fit in problem.fit.targets.values()):
-            text = f"the {problem.fit.law} law does not depend on the mixture: any is as good"
+        if not any(fit.form.mixture_groups for fit in problem.fit.targets.values()):
+            text = (
+                f"the {problem.fit.law.law.name} law does not depend on the mixture: any is as good"
+            )
             yield Note("any-mixture", text)
         if problem.prior is not None:
             yield from self._prior_notes()

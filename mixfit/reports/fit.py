@@ -25,7 +25,9 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
     """
     data = _describe(fit.data) if runs is None else runs.summary
     notes = fit.notes + tuple(note for target in fit.targets.values() for note in target.notes)
-    return Report((f"{fit.law} law on {data}", "", _parameters(fit), ""), remarks_of(notes))
+    return Report(
+        (f"{fit.law.law.name} law on {data}", "", _parameters(fit), ""), remarks_of(notes)
+    )
 
 
 def _describe(data: FitData) -> str:
@@ -41,7 +43,7 @@ def _parameters(fit: Fit) -> Grid:
         for param in form.groups
         if not param.per_domain and param.name not in form.factor_names
     ]
-    bounds = {name: target.entropy_bound(fit.domains) for name, target in fit.targets.items()}
+    bounds = {name: target.entropy_bound() for name, target in fit.targets.items()}
     with_bound = any(bound is not None for bound in bounds.values())
     headers = [*("target", "rows"), *scalars, *(["entropy\n≤"] if with_bound else [])]
     headers += ["Huber", "MRE\n%", "status"]
@@ -68,4 +70,4 @@ def _parameters(fit: Fit) -> Grid:
 
 
 def _largest_form(fit: Fit) -> Law:
-    return max((target.law for target in fit.targets.values()), key=lambda law: len(law.groups))
+    return max((target.form for target in fit.targets.values()), key=lambda law: len(law.groups))

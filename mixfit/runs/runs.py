@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -242,16 +241,6 @@ class Runs(Shown):
             rows_read=rows_read,
             notes=tuple(notes),
         )
-
-
-def plain_files(files: Sequence[SourceFile]) -> list[dict[str, Any]]:
-    """Give source files as plain data."""
-    # A name that is not UTF-8 cannot stand in YAML as it is.
-    paths = [os.fsencode(f.path).decode("utf-8", "replace") for f in files]
-    return [
-        {"path": path, "sha256": f.sha256, "rows": f.rows}
-        for path, f in zip(paths, files, strict=True)
-    ]
 
 
 def describe(

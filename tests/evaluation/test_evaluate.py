@@ -89,3 +89,14 @@ def test_another_size_than_the_only_one_fitted_is_noted():
     assert [note.text for note in notes] == [
         "the fit has no term in N, since all its rows have 100M; these runs have others"
     ]
+
+
+def test_a_table_has_the_rows_of_the_file(fitted):
+    runs = make_runs()
+    done = evaluate(fitted, runs)
+    frame = done.to_frame()
+    assert list(frame.columns) == ["target", "model_size", "rows", "mre", "bias", "rank"]
+    assert len(frame) == 9
+    (row,) = frame[(frame.target == "web") & (frame.model_size == 1e8)].itertuples()
+    assert (row.rows, row.mre) == (20, done.scores["web", 1e8].mre)
+    assert set(frame[frame.model_size == "all"].target) == {"web", "math", "average"}

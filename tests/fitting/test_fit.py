@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_one_model_size_or_one_token_count(name, index):
     runs, formula, truth = make_runs(law, seed=3, **scales)
     found = fit(runs, name, options=QUICK, jobs=1)
     target = found.targets["math"]
-    assert target.law == law
+    assert target.form == law
     assert list(target.params) == [group.name for group in law.groups]
     # What the table says nothing about does not matter; elsewhere predictions are right.
     N, D, h = make_table(
@@ -214,7 +215,7 @@ class TestTargets:
 
     def test_what_a_fit_says_of_its_data(self, three_targets, three_fits):
         data = three_fits.data
-        assert three_fits.law == "joint"
+        assert str(three_fits.law) == "joint"
         assert three_fits.domains == DOMAINS
         assert three_fits.options == FASTEST
         assert data.mixtures == 10
@@ -275,16 +276,16 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"delta": 0.0}, "delta is 0; it must be a positive number (--delta)."),
-            ({"delta": float("nan")}, "delta is nan; it must be a positive number (--delta)."),
-            ({"delta": float("inf")}, "delta is inf; it must be a positive number (--delta)."),
+            ({"delta": 0.0}, "delta is 0; it must be a positive number (delta)."),
+            ({"delta": float("nan")}, "delta is nan; it must be a positive number (delta)."),
+            ({"delta": float("inf")}, "delta is inf; it must be a positive number (delta)."),
             (
                 {"solver": "basinhopping"},
                 "There is no solver 'basinhopping'. Did you mean 'basin-hopping'? "
                 "Solvers: trust-region, basin-hopping.",
             ),
-            ({"restarts": 0}, "restarts is 0; it must be 1 or more (--restarts)."),
-            ({"hops": -1}, "hops is -1; it must be 0 or more (--hops)."),
+            ({"restarts": 0}, "restarts is 0; it must be 1 or more (restarts)."),
+            ({"hops": -1}, "hops is -1; it must be 0 or more (hops)."),
         ],
         ids=["zero delta", "NaN delta", "infinite delta", "solver", "restarts", "hops"],
     )
@@ -299,6 +300,25 @@ class TestOptions:
         assert str(raised.value) == (
             f"There is no law 'joined'. Did you mean 'joint'? Laws: {', '.join(CATALOGUE)}."
         )
+
+
+class TestFrames:
+    def test_a_fit_in_a_line(self, three_fits):
+        assert re.fullmatch(
+            r"Fit\(joint, 3 targets, 3 domains, mean MRE \d\.\d\d%\)", repr(three_fits)
+        )
+        one = three_fits.targets["math"]
+        assert repr(one) == f"TargetFit(math: MRE {one.mre:.2f}%, converged)"
+
+    def test_a_row_for_each_target(self, three_fits):
+        frame = three_fits.to_frame().set_index("target")
+        assert list(frame.index) == ["web", "code", "math"]
+        assert list(frame.columns[:3]) == ["rows", "E", "C[web]"]
+        assert list(frame.columns[-3:]) == ["huber", "mre", "status"]
+        math = three_fits.targets["math"]
+        assert frame.loc["math", "gamma_A"] == math.params["gamma_A"][0]
+        assert frame.loc["math", "C_B[books]"] == math.params["C_B"][2]
+        assert frame.loc["math", "rows"] == math.rows
 
 
 class TestPredict:
@@ -332,26 +352,69 @@ class TestPredict:
             (1e9, 1e10, [[0.5, 0.6, 0.1]], "Each row of h must hold weights of 0 or more"),
             (1e9, 1e10, [[0.5, 0.5, np.nan]], "Each row of h must hold weights of 0 or more"),
             (
-                [1e9, 2e9],
+                [1e9, 2e9, 3e9],
                 1e10,
-                [[0.5, 0.5, 0.0]],
-                "N has shape (2,); it must be one number or (1,).",
+                [[0.5, 0.5, 0.0]] * 2,
+                "h has 2 rows, and N has 3; give as many of each, or one.",
             ),
             (
                 1e9,
                 [[1e10]],
                 [[0.5, 0.5, 0.0]],
-                "D has shape (1, 1); it must be one number or (1,).",
+                "D has shape (1, 1); it must be one number or (rows,).",
             ),
             (0.0, 1e10, [[0.5, 0.5, 0.0]], "N must be positive and finite."),
             (1e9, np.inf, [[0.5, 0.5, 0.0]], "D must be positive and finite."),
             (np.nan, 1e9, [[0.5, 0.5, 0.0]], "N must be positive and finite."),
+            ("7B", 1e9, [[0.5, 0.5, 0.0]], "N holds something that is not a number."),
+            (1e9, None, [[0.5, 0.5, 0.0]], "D is missing: give N, D and h, or a data frame."),
+            (1e9, 1e9, None, "h is missing: give N, D and h, or a data frame."),
+            (1e9, 1e9, {"webb": 1.0}, "h: there is no domain 'webb'. Did you mean 'web'?"),
+            (1e9, 1e9, {"web": 0.5}, "Each row of h must hold weights of 0 or more"),
+            (
+                1e9,
+                1e9,
+                {"web": [0.5, 0.5], "code": [0.5, 0.5, 0.5]},
+                "h has other numbers of rows for other domains (web: 2, code: 3, books: 1).",
+            ),
         ],
     )
     def test_what_cannot_be_predicted(self, three_fits, N, D, h, message):
         with pytest.raises(UsageError) as raised:
             three_fits.predict(N, D, h)
         assert str(raised.value).startswith(message)
+
+    def test_n_d_and_h_are_taken_together(self, three_fits):
+        h, sizes = [0.2, 0.3, 0.5], np.array([1e9, 2e9, 4e9])
+        together = three_fits.predict(sizes, 1e10, h)["math"]
+        each = [three_fits.predict(N, 1e10, h)["math"][0] for N in sizes]
+        np.testing.assert_array_equal(together, each)
+
+    def test_weights_by_domain(self, three_fits):
+        expected = three_fits.predict(1e9, 1e10, [[0.5, 0.0, 0.5], [0.2, 0.0, 0.8]])["web"]
+        by_domain = {"books": [0.5, 0.8], "web": [0.5, 0.2]}
+        for h in (by_domain, pd.DataFrame(by_domain)):
+            np.testing.assert_array_equal(three_fits.predict(1e9, 1e10, h)["web"], expected)
+
+    def test_a_data_frame(self, three_fits):
+        h = [[0.5, 0.2, 0.3], [0.2, 0.4, 0.4]]
+        expected = three_fits.predict([1e9, 2e9], [1e10, 3e10], h)["web"]
+        columns = three_fits.data.columns
+        plain = {
+            "N": [1e9, 2e9],
+            "D": [1e10, 3e10],
+            **dict(zip("xyz", np.transpose(h), strict=True)),
+        }
+        own = {"N": columns.model_size, "D": columns.tokens}
+        by_domain = dict(zip("xyz", three_fits.domains, strict=True))
+        by_column = own | {"x": columns.weights["web"]}
+        for names in (by_domain, by_domain | by_column):
+            frame = pd.DataFrame(plain).rename(columns=names)
+            np.testing.assert_array_equal(three_fits.predict(frame)["web"], expected)
+        rounded = pd.DataFrame(plain | {"z": [0.301, 0.4]}).rename(columns=by_domain)
+        assert three_fits.predict(rounded)["web"] == pytest.approx(expected, rel=1e-2)
+        with pytest.raises(UsageError, match="has no column 'books'"):
+            three_fits.predict(frame.drop(columns="books"))
 
     def test_a_law_without_mixtures(self):
         runs, _, _ = make_runs(CATALOGUE["chinchilla"], mixtures=3)

@@ -91,7 +91,7 @@ def test_a_fit_file_keeps_the_predictions(law, tmp_path):
     found = fit(runs, law.name, options=FitOptions(restarts=1, hops=0), jobs=1)
     save_fit(found, tmp_path / "fit.yaml")
     again = load_fit(tmp_path / "fit.yaml")
-    assert again.targets["code"].law == found.targets["code"].law
+    assert again.targets["code"].form == found.targets["code"].form
     one, other = (f.predict(runs.N, runs.D, runs.h)["code"] for f in (found, again))
     np.testing.assert_allclose(one, other, rtol=1e-9)
 

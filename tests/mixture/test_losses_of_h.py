@@ -134,7 +134,7 @@ def test_targets_of_several_forms_stand_side_by_side():
     """As where a target's rows have one N: its terms are stacked with those of its own form."""
     joint = random_fit("joint", 4, 2, 0)
     one_N = random_fit("joint", 4, 1, 1).targets["t0"]
-    form = one_N.law.identified(one_model_size=True, one_token_count=False)
+    form = one_N.form.identified(one_model_size=True, one_token_count=False)
     kept = {param.name: one_N.params[param.name] for param in form.groups}
     targets = joint.targets | {"fixed": type(one_N)("fixed", form, kept, 9, 1e-6, 0.1, "converged")}
     fit = type(joint)(joint.law, joint.domains, joint.options, joint.data, targets)
