@@ -84,7 +84,7 @@ def run_table(task):
         errors.append(
             np.mean([mean_relative_error(predicted[t], losses(truths[t], *fresh)) for t in TARGETS])
         )
-        chosen = fitted.shrink
+        chosen = fitted.law.shrink
     return errors, chosen
 
 

@@ -53,7 +53,7 @@ def test_it_has_an_equation():
 
 
 def test_a_fit_has_its_name_and_its_parameters(fitted):
-    assert fitted.law == "own"
+    assert str(fitted.law) == "own"
     params = fitted.targets["math"].params
     assert list(params) == ["E", "C", "gamma", "delta", "A", "alpha"]
     assert params["delta"][0] == pytest.approx(0.12, rel=0.1)
@@ -65,7 +65,7 @@ def test_the_same_in_two_processes(runs, fitted):
     other = mixfit.fit(runs, OWN_LAW, options=QUICK, jobs=executor)
     assert told == [("fitting own", 2), "a step", "a step"]
     for target, own in fitted.targets.items():
-        assert own.law == other.targets[target].law
+        assert own.form == other.targets[target].form
         for name, values in own.params.items():
             np.testing.assert_array_equal(values, other.targets[target].params[name])
 

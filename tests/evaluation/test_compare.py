@@ -134,7 +134,7 @@ def test_several_tests_are_columns_of_one_fit():
     assert compared.columns == ("200M", "400M")
     one, other = (compared.summaries["chinchilla", "web", c] for c in compared.columns)
     assert one.train == other.train
-    assert compared.standings[0].test == pytest.approx(
+    assert compared.standings[0].mre == pytest.approx(
         np.mean([compared.summaries["chinchilla", AVERAGE, c].test for c in compared.columns])
     )
 

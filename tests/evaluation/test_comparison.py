@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mixfit.evaluation.comparison import Standing, choose
+from mixfit.evaluation.comparison import choose
+from mixfit.fitting.result import Candidate
 
 
 def standing(law, parameters, test, error=0.05, excluded=""):
-    return Standing(law, parameters, test, error, 1.0, excluded)
+    return Candidate(law, parameters, test, error, excluded)
 
 
 def test_the_smaller_law_is_chosen_within_one_standard_error():

@@ -179,7 +179,7 @@ def test_the_choice_is_kept_in_the_fit_file(path, tmp_path, monkeypatch):
     assert path.note() in fitted.notes
     save_fit(fitted, tmp_path / "fit.yaml")
     loaded = load_fit(tmp_path / "fit.yaml")
-    assert loaded.shrink == fitted.shrink == fitted.shrink_path.chosen
+    assert loaded.law.shrink == fitted.law.shrink == fitted.shrink_path.chosen
     assert loaded.shrink_path == fitted.shrink_path
     save_fit(loaded, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "fit.yaml").read_bytes()
