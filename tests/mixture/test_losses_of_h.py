@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from random_fits import dirichlet, fit_of, random_fit
@@ -136,7 +138,7 @@ def test_targets_of_several_forms_stand_side_by_side():
     one_N = random_fit("joint", 4, 1, 1).targets["t0"]
     form = one_N.form.identified(one_model_size=True, one_token_count=False)
     kept = {param.name: one_N.params[param.name] for param in form.groups}
-    targets = joint.targets | {"fixed": type(one_N)("fixed", form, kept, 9, 1e-6, 0.1, "converged")}
+    targets = joint.targets | {"fixed": replace(one_N, form=form, params=kept)}
     fit = type(joint)(joint.law, joint.domains, joint.options, joint.data, targets)
     h = dirichlet(4, 1)
     np.testing.assert_allclose(losses_of(fit).values(h), predicted(fit, h), rtol=1e-12)
