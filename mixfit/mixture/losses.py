@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.mixture.surface import Surface
-    from mixfit.simplex.descent import Function, Limits
+    from mixfit.simplex.functions import Function, Limits
 
 _SMALLEST = 1e-300
 

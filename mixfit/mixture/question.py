@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mixfit.fitting.result import Fit, Range
     from mixfit.mixture.constraints import Item
     from mixfit.mixture.surface import Landscape
-    from mixfit.simplex.descent import Limits
+    from mixfit.simplex.functions import Limits
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
 
