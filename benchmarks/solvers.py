@@ -28,7 +28,7 @@ from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start, target_task
 from mixfit.fitting.solvers import search
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 
 CHECKPOINTS = (1, 5, 20, 60)
 LBFGS = {"maxiter": 3000, "maxfun": 100_000, "ftol": 1e-12, "gtol": 1e-8}

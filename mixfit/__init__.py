@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mixfit.fitting.result import Fit, FitOptions, TargetFit
     from mixfit.mixture.constraints import Constraints
     from mixfit.mixture.planner import Planner, optimize
-    from mixfit.runs.runs import Runs, read_runs
+    from mixfit.runs.read import read_runs
+    from mixfit.runs.runs import Runs
     from mixfit.runs.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
 
 _HOME = {
@@ -50,7 +51,7 @@ _HOME = {
     "fit_auto": "evaluation.choose",
     "load_fit": "fitting.file",
     "optimize": "mixture.planner",
-    "read_runs": "runs.runs",
+    "read_runs": "runs.read",
     "save_fit": "fitting.file",
     "split_by_rows": "runs.splits",
     "split_folds": "runs.splits",

@@ -15,7 +15,7 @@ from test_laws import PLAIN
 from mixfit.fitting.fit import fit
 from mixfit.fitting.objective import huber
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 
 TABLES = ("additive.csv", "joint.parquet", "coupled.csv")
 

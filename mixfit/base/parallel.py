@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from mixfit.base.errors import WorkerError
+from mixfit.base.errors import WorkerError, parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+_UNGUARDED = 97  # the exit status of a process that was to start others while it imported a script
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -88,7 +89,8 @@ class Executor:
             The results, in the order of the tasks.
 
         Raises:
-            WorkerError: if processes end on their own, or a cluster cannot be used.
+            WorkerError: if processes end on their own, as they do where a script is not guarded, or
+                a cluster cannot be used.
         """
         with self._progress(label, len(tasks)) as done:
             if self._cluster is not None:
@@ -103,12 +105,6 @@ class Executor:
                 return results
             with _in_processes(jobs, function.__module__) as pool:
                 return _collect(pool, function, tasks, done)
-
-
-def map_tasks(function, tasks, *, jobs=1, done=lambda: None):  # type: ignore
-    """Old form, on its way out."""
-    executor = Executor(cluster=jobs) if isinstance(jobs, str) else Executor(jobs)
-    return executor.map(function, tasks)
 
 
 def _collect(
@@ -127,8 +123,11 @@ def _collect(
 def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
+    from multiprocessing import current_process, get_context
 
+    if getattr(current_process(), "_inheriting", False):
+        # This process of a pool is still importing the script, which has come here again.
+        os._exit(_UNGUARDED)  # without a traceback; the parent says what is wrong
     previous = {name: os.environ.get(name) for name in _THREADS}
     use_one_thread()
     context = get_context("forkserver" if os.name == "posix" else "spawn")
@@ -138,9 +137,16 @@ def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
     try:
         yield pool
     except BrokenProcessPool:
+        processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=True)  # so that their exit statuses are known
+        if any(process.exitcode == _UNGUARDED for process in processes):
+            raise WorkerError(
+                "Processes import the script that starts them: put what it runs under"
+                f" 'if __name__ == \"__main__\":', or use {parameter('jobs')}=1."
+            ) from None
         raise WorkerError(
             "A process that was fitting ended on its own, as happens when memory runs out."
-            " Try fewer at a time with --jobs 1."
+            f" Try fewer at a time with {parameter('jobs')} 1."
         ) from None
     except BaseException:
         for process in list((pool._processes or {}).values()):
@@ -161,7 +167,8 @@ def _on_cluster(address: str) -> Iterator[futures.Executor]:
         from distributed import Client, KilledWorker
     except ImportError:
         raise WorkerError(
-            "--cluster needs Dask, which is not installed: pip install 'mixfit[cluster]'."
+            f"{parameter('cluster')} needs Dask, which is not installed:"
+            " pip install 'mixfit[cluster]'."
         ) from None
     try:
         client = Client(address, timeout="5s", set_as_default=False)

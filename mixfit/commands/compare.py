@@ -92,17 +92,20 @@ def compare(
     """
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out, write_text
+    from mixfit.base.parallel import Executor
     from mixfit.base.plain import to_yaml
-    from mixfit.evaluation.compare import check_names, compare_laws, count_tasks
+    from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
+    from mixfit.evaluation.contenders import contenders_of
     from mixfit.fitting.result import FitOptions
     from mixfit.reports.compare import FORMATS, format_comparison, print_comparison, recommendation
     from mixfit.reports.fit import describe_runs
-    from mixfit.reports.progress import progress
+    from mixfit.reports.progress import progress_of
     from mixfit.reports.text import print_labelled, print_notes
+    from mixfit.runs.splits import split_by_rows
 
     laws = law or ["additive", "joint", "coupled"]
-    check_names(laws)
+    contenders_of(laws)
     if table_format not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
@@ -117,13 +120,12 @@ def compare(
     table = read(train or [])
     tests = [read([condition], table.domains) for condition in test or []]
     splits = (
-        _split_by_conditions(table, tests)
+        split_by_rows(table, tests)
         if tests
         else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
-    total = count_tasks(splits)
-    with progress(f"comparing {len(laws)} laws", total, quiet=quiet) as done:
-        found = compare_laws(splits, laws, options=chosen, jobs=cluster or jobs, done=done)
+    executor = Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
+    found = compare_laws(splits, laws, options=chosen, jobs=executor)
     if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
         write_text(out, to_yaml(comparison_to_plain(found, chosen, table, tests)))
     if out != "-":
@@ -178,18 +180,6 @@ def _split(
     if leave_size_out:
         return split_sizes(table)
     return split_folds(table, _DEFAULT_FOLDS if folds is None else folds, seed=seed)
-
-
-def _split_by_conditions(table: Runs, tests: Sequence[Runs]) -> Splits:
-    import numpy as np
-
-    from mixfit.base.numbers import short
-    from mixfit.runs.splits import split_by_rows
-
-    names = [short(runs.N[0]) if np.ptp(runs.N) == 0 else "" for runs in tests]
-    if "" in names or len(set(names)) < len(names):
-        names = [f"test {i}" for i in range(1, len(tests) + 1)] if len(tests) > 1 else ["test"]
-    return split_by_rows(table, tests, names)
 
 
 def _whole_numbers(text: str) -> list[int]:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mixfit.commands import options as given
-
-if TYPE_CHECKING:
-    from mixfit.fitting.result import Fit, FitOptions
-    from mixfit.runs.runs import Runs
-
-_AUTO, _NONE = "auto", "none"
 
 
 def fit(
@@ -52,60 +46,31 @@ def fit(
     """
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
+    from mixfit.base.parallel import Executor
+    from mixfit.evaluation.choose import AUTO, fit_auto
     from mixfit.fitting.file import save_fit
+    from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.old_text import parse_law, with_shrinkage
+    from mixfit.laws.shrunk import NONE, AutoLaw, parse_law
     from mixfit.reports.fit import print_fit
+    from mixfit.reports.progress import progress_of
     from mixfit.reports.text import print_labelled
 
-    wanted = law if shrink == _NONE else with_shrinkage(law, shrink)
-    if law != _AUTO:
-        parse_law(wanted)
-    elif wanted != law:
+    if law == AUTO and shrink != NONE:
         raise UsageError("--law auto chooses the shrinkage too; leave --shrink out.")
+    wanted = law if law == AUTO else parse_law(law if shrink == NONE else f"{law}:{shrink}")
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
-    spread = cluster or jobs
-    found = (
-        _fit_auto(table, chosen, spread, quiet=quiet)
-        if law == _AUTO
-        else _fit(table, wanted, chosen, spread, quiet=quiet)
+    executor = Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
+    fitted = (
+        fit_auto(table, wanted, options=chosen, jobs=executor)
+        if isinstance(wanted, str | AutoLaw)
+        else fit_runs(table, wanted, options=chosen, jobs=executor)
     )
     if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
-        save_fit(found, out)
+        save_fit(fitted, out)
     if out != "-":
-        print_fit(found, table, quiet=quiet)
+        print_fit(fitted, table, quiet=quiet)
     if out not in (None, "-") and not quiet:
         print_labelled("wrote", str(out))
-
-
-def _fit(
-    table: Runs,
-    law: str,
-    options: FitOptions,
-    spread: int | str | None,
-    *,
-    quiet: bool,
-) -> Fit:
-    from mixfit.evaluation.shrinkage import count_tasks
-    from mixfit.fitting.fit import fit as fit_runs
-    from mixfit.laws.old_text import AUTO_SHRINK, parse_law
-    from mixfit.reports.progress import progress
-
-    steps = len(table.targets)
-    if parse_law(law)[1] == AUTO_SHRINK:
-        steps += count_tasks(table, options.seed)
-    with progress(f"fitting {law}", steps, quiet=quiet) as done:
-        return fit_runs(table, law, options=options, jobs=spread, done=done)
-
-
-def _fit_auto(table: Runs, options: FitOptions, spread: int | str | None, *, quiet: bool) -> Fit:
-    from mixfit.evaluation.choose import fit_auto
-    from mixfit.evaluation.compare import count_tasks
-    from mixfit.reports.progress import progress
-    from mixfit.runs.splits import selection_splits
-
-    total = count_tasks(selection_splits(table, seed=options.seed))
-    with progress("choosing a law", total, quiet=quiet) as done:
-        return fit_auto(table, options=options, jobs=spread, done=done)

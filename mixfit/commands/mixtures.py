@@ -190,7 +190,7 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
         MixfitError: sources were given and cannot be read.
     """
     if sources:
-        from mixfit.runs.runs import read_runs
+        from mixfit.runs.read import read_runs
 
         weights = list(fit.data.columns.weights.values())
         return _distinct(read_runs(list(sources), weights=weights, domains=fit.domains))
@@ -207,7 +207,7 @@ def _distinct(runs: Runs) -> Array:
 
 def _fitted_runs(fit: Fit) -> Runs | None:
     from mixfit.base.files import file_sha256
-    from mixfit.runs.runs import read_runs
+    from mixfit.runs.read import read_runs
 
     files = fit.data.files
     if not files:

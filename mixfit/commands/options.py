@@ -122,7 +122,7 @@ def read(
     domains: Sequence[str] | None = None,
 ) -> Runs:
     """Read runs with what the common options say."""
-    from mixfit.runs.runs import read_runs
+    from mixfit.runs.read import read_runs
 
     return read_runs(
         list(sources),

@@ -16,35 +16,15 @@ from mixfit.base.errors import NotApplicableError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from mixfit.base.arrays import Array, Indices
+    from mixfit.runs.target_rows import TargetRows
 
-    from mixfit.base.arrays import Array
-
-    Fitter = Callable[["Sample", np.random.Generator], "Regression"]
+    Fitter = Callable[[TargetRows, np.random.Generator], "Regression"]
 
 _PENALTIES = 10.0 ** np.arange(-8.0, 3.1)
 _FOLDS = 5
 _VALIDATION_SHARE = 0.2
 _ROUNDS, _RATE, _PATIENCE = 1000, 0.01, 3
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Rows to fit.
-
-    Attributes:
-        N: model sizes in parameters, (rows,).
-        D: training lengths in tokens, (rows,).
-        h: mixtures, (rows, k).
-        mixture: (rows,) which mixture each row has.
-        loss: (rows,).
-    """
-
-    N: Array
-    D: Array
-    h: Array
-    mixture: NDArray[np.intp]
-    loss: Array
 
 
 class Regression(Protocol):
@@ -66,8 +46,8 @@ class _Features:
     with_D: bool
 
     @classmethod
-    def of(cls, sample: Sample) -> _Features:
-        return cls(bool(np.ptp(sample.N) > 0), bool(np.ptp(sample.D) > 0))
+    def of(cls, rows: TargetRows) -> _Features:
+        return cls(bool(np.ptp(rows.N) > 0), bool(np.ptp(rows.D) > 0))
 
     def __call__(self, N: Array, D: Array, h: Array) -> Array:
         logs = [np.log(x) for x, used in ((N, self.with_N), (D, self.with_D)) if used]
@@ -91,32 +71,32 @@ class _Linear:
         return np.asarray(self.level + x @ self.slope)
 
 
-def fit_ridge(sample: Sample, rng: np.random.Generator) -> Regression:
+def fit_ridge(rows: TargetRows, rng: np.random.Generator) -> Regression:
     """Fit a linear function with a penalty on the squares of the standardised slopes.
 
     The penalty is the one with the lowest squared error in a cross-validation over the mixtures
     fitted.
 
     Args:
-        sample: the rows.
+        rows: to be fitted.
         rng: deals the mixtures out to folds.
     """
-    features = _Features.of(sample)
-    x = features(sample.N, sample.D, sample.h)
+    features = _Features.of(rows)
+    x = features(rows.N, rows.D, rows.h)
     scale = x.std(axis=0)
     mean, scale = x.mean(axis=0), np.where(scale > 0, scale, 1.0)
     x = (x - mean) / scale
-    fold = _deal(sample.mixture, rng, _FOLDS)
+    fold = _deal(rows.mixture, rng, _FOLDS)
     errors = np.zeros(len(_PENALTIES))
-    for held in np.unique(fold):
-        rows = fold == held
-        if rows.all():
+    for number in np.unique(fold):
+        held = fold == number
+        if held.all():
             continue
-        level = sample.loss[~rows].mean()
-        slopes = _slopes(x[~rows], sample.loss[~rows] - level)
-        errors += ((sample.loss[rows] - level - slopes @ x[rows].T) ** 2).sum(axis=1)
-    level = float(sample.loss.mean())
-    slope = _slopes(x, sample.loss - level)[int(np.argmin(errors))]
+        level = rows.loss[~held].mean()
+        slopes = _slopes(x[~held], rows.loss[~held] - level)
+        errors += ((rows.loss[held] - level - slopes @ x[held].T) ** 2).sum(axis=1)
+    level = float(rows.loss.mean())
+    slope = _slopes(x, rows.loss - level)[int(np.argmin(errors))]
     return _Linear(features, mean, scale, slope, level)
 
 
@@ -127,7 +107,7 @@ def _slopes(x: Array, y: Array) -> Array:
     return np.asarray((shrunk * (left.T @ y)) @ right)
 
 
-def _deal(mixture: NDArray[np.intp], rng: np.random.Generator, folds: int) -> NDArray[np.intp]:
+def _deal(mixture: Indices, rng: np.random.Generator, folds: int) -> Indices:
     """Deal mixtures out to folds; gives the fold (rows,) of each row."""
     present, row = np.unique(mixture, return_inverse=True)
     return np.asarray(rng.permutation(len(present)) % folds)[row]
@@ -143,14 +123,14 @@ class _Trees:
         return np.asarray(self.booster.predict(self.features(N, D, h), num_threads=1))
 
 
-def fit_trees(sample: Sample, rng: np.random.Generator) -> Regression:
+def fit_trees(rows: TargetRows, rng: np.random.Generator) -> Regression:
     """Fit gradient-boosted trees with RegMix's settings: LightGBM, 1,000 rounds at rate 0.01.
 
     Boosting ends early when the squared error on a fifth of the mixtures fitted, which takes no
     part in growing the trees, has not fallen for three rounds.
 
     Args:
-        sample: the rows.
+        rows: to be fitted.
         rng: chooses the fifth.
 
     Raises:
@@ -158,14 +138,14 @@ def fit_trees(sample: Sample, rng: np.random.Generator) -> Regression:
         NotApplicableError: if there are fewer than two mixtures.
     """
     lightgbm = import_lightgbm()
-    present = rng.permutation(np.unique(sample.mixture))
+    present = rng.permutation(np.unique(rows.mixture))
     if len(present) < 2:
         raise NotApplicableError("it needs two mixtures or more, one of them to stop early on")
     held = present[: max(1, round(_VALIDATION_SHARE * len(present)))]
-    validation = np.isin(sample.mixture, held)
-    features = _Features.of(sample)
-    x = features(sample.N, sample.D, sample.h)
-    grown = lightgbm.Dataset(x[~validation], sample.loss[~validation])
+    validation = np.isin(rows.mixture, held)
+    features = _Features.of(rows)
+    x = features(rows.N, rows.D, rows.h)
+    grown = lightgbm.Dataset(x[~validation], rows.loss[~validation])
     booster = lightgbm.train(
         {
             "boosting_type": "gbdt",
@@ -180,7 +160,7 @@ def fit_trees(sample: Sample, rng: np.random.Generator) -> Regression:
         },
         grown,
         num_boost_round=_ROUNDS,
-        valid_sets=[grown.create_valid(x[validation], sample.loss[validation])],
+        valid_sets=[grown.create_valid(x[validation], rows.loss[validation])],
         callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
     )
     return _Trees(features, booster)
@@ -201,4 +181,14 @@ def import_lightgbm() -> Any:
     return lightgbm
 
 
-REGRESSORS: dict[str, Fitter] = {"ridge": fit_ridge, "trees": fit_trees}
+def _ridge() -> Fitter:
+    return fit_ridge
+
+
+def _trees() -> Fitter:
+    import_lightgbm()
+    return fit_trees
+
+
+# A name to what gives the fitter, or says at once that an extra is missing.
+REGRESSORS: dict[str, Callable[[], Fitter]] = {"ridge": _ridge, "trees": _trees}

@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.base.errors import UsageError
-from mixfit.base.metrics import relative_errors
-from mixfit.base.parallel import map_tasks
+from mixfit.base.parallel import Executor
+from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, percent_errors
 from mixfit.fitting.result import ShrinkPath
-from mixfit.fitting.search import TargetSearch, TargetTask, target_task
+from mixfit.fitting.search import TargetSearch
+from mixfit.laws.shrunk import ShrunkLaw
 from mixfit.runs.splits import selection_splits
+from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import FitOptions
+    from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
 GRID = (np.inf, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
@@ -41,31 +42,17 @@ _CLEARLY = 2.0  # standard errors
 _SMALLEST = 1e-4  # percent; smaller errors are the solver's
 
 
-class _Part(NamedTuple):
-    """Rows to fit and rows to predict, for one target and law."""
+class _Task(NamedTuple):
+    """Rows to fit and rows to predict, of one target."""
 
-    fit: TargetTask
-    N: Array
-    D: Array
-    h: Array
-    loss: Array
-
-
-class _HeldOut(NamedTuple):
-    """Which rows a part predicts; `mixture` (rows,) numbers their mixtures within the split."""
-
-    case: int
-    column: str
-    split: int
-    mixture: NDArray[np.intp]
+    law: Law
+    fitted: TargetRows
+    held_out: TargetRows
+    options: FitOptions
 
 
 def choose_shrink(
-    cases: Sequence[tuple[Runs, str]],
-    options: FitOptions,
-    *,
-    jobs: int | str | None = 1,
-    done: Callable[[], None] = lambda: None,
+    cases: Sequence[tuple[Runs, Law]], options: FitOptions, *, jobs: int | Executor | None = 1
 ) -> list[ShrinkPath]:
     """Choose one shrinkage for all targets of some rows, within these rows.
 
@@ -73,51 +60,59 @@ def choose_shrink(
     are three sizes or more, or else the longest trainings. See `_choose` for what they decide.
 
     Args:
-        cases: rows and the name of a law, each apart from the others.
+        cases: rows and a law, each apart from the others.
         options: of the fits; those compared make fewer restarts and hops.
-        jobs: as for `mixfit.base.parallel.map_tasks`; the result does not depend on it.
-        done: called whenever a target of a split is done, `count_tasks` times for each case.
+        jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
     Raises:
         UsageError: if the rows have too few mixtures, sizes and lengths to hold any out.
     """
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     plans = [selection_splits(runs, seed=options.seed) for runs, _ in cases]
-    tasks, owners = [], []
+    places, tasks = [], []
     for case, (plan, (runs, law)) in enumerate(zip(plans, cases, strict=True)):
         for number, split in enumerate(plan.splits):
-            for held in split.tests:
+            for part, held in enumerate(split.tests):
                 for target in runs.targets:
-                    loss = held.runs.losses_of(target)
-                    rows = np.flatnonzero(~np.isnan(loss))
-                    task = target_task(split.train, target, (law,), quick)
-                    if len(rows) and len(task.loss):
-                        test = (held.runs.N[rows], held.runs.D[rows], held.runs.h[rows], loss[rows])
-                        tasks.append(_Part(task, *test))
-                        owners.append(_HeldOut(case, held.column, number, held.runs.mixture[rows]))
-    results = map_tasks(_errors, tasks, jobs=jobs, done=done)
-    found = []
+                    fitted, held_out = (
+                        TargetRows.of(side, target) for side in (split.train, held.runs)
+                    )
+                    if len(fitted) and len(held_out):
+                        places.append((case, number, part))
+                        tasks.append(_Task(law, fitted, held_out, quick))
+    results = Executor.of(jobs).map(_errors, tasks, "choosing a shrinkage")
+    paths = []
     for case, plan in enumerate(plans):
-        pairs = [
-            (owner, result)
-            for owner, result in zip(owners, results, strict=True)
-            if owner.case == case
-        ]
-        errors, by_mixture = {}, []
-        for column in plan.columns:
-            own = [(owner, result) for owner, result in pairs if owner.column == column]
-            if own:
-                errors[column] = np.mean([result.mean(axis=1) for _, result in own], axis=0)
-                by_mixture.append(_by_mixture(own))
-        if not errors:
+        numbers = MixtureNumbers.of(plan).numbers
+        table = HeldOutErrors()
+        means: dict[str, list[Array]] = {}
+        for (of_case, at, part), task, errors in zip(places, tasks, results, strict=True):
+            if of_case != case:
+                continue
+            label, target = plan.splits[at].tests[part].label, task.held_out.target
+            mixture = numbers[at, part][task.held_out.mixture]
+            means.setdefault(label, []).append(errors.mean(axis=1))
+            for shrink, own in zip(GRID, errors, strict=True):
+                table.add(shrink, target, label, mixture, own)
+        if not means:
             raise UsageError(
                 "No target has losses both in the rows to fit and in those held out, as auto needs."
                 " Name a shrinkage."
             )
+        targets = cases[case][0].targets
+        by_mixture = [
+            np.transpose([list(table.by_mixture(s, targets, label).values()) for s in GRID])
+            for label in plan.labels
+            if label in means
+        ]
         mean, index = _choose(by_mixture)
-        paths = {column: tuple(path.tolist()) for column, path in errors.items()}
-        found.append(ShrinkPath(GRID, paths, tuple(mean.tolist()), GRID[index], plan.title))
-    return found
+        by_label = {
+            label: tuple(np.mean(means[label], axis=0).tolist())
+            for label in plan.labels
+            if label in means
+        }
+        paths.append(ShrinkPath(GRID, by_label, tuple(mean.tolist()), GRID[index], plan.title))
+    return paths
 
 
 def _choose(by_mixture: Sequence[Array]) -> tuple[Array, int]:
@@ -145,16 +140,6 @@ def _choose(by_mixture: Sequence[Array]) -> tuple[Array, int]:
     return np.exp(mean), best if mean[limit] - mean[best] > _CLEARLY * error else limit
 
 
-def _by_mixture(results: Sequence[tuple[_HeldOut, Array]]) -> Array:
-    """Give the mean error of each mixture over rows and targets, (mixtures, values)."""
-    found: dict[tuple[int, int], list[Array]] = {}
-    for owner, errors in results:
-        for mixture in np.unique(owner.mixture).tolist():
-            of_it = errors[:, owner.mixture == mixture].mean(axis=1)
-            found.setdefault((owner.split, mixture), []).append(of_it)
-    return np.array([np.mean(own, axis=0) for own in found.values()])
-
-
 def can_choose_shrink(runs: Runs) -> bool:
     """Tell whether rows have enough mixtures, sizes or lengths to hold any out."""
     try:
@@ -164,23 +149,16 @@ def can_choose_shrink(runs: Runs) -> bool:
     return True
 
 
-def count_tasks(runs: Runs, seed: int = 0) -> int:
-    """Count the calls of `done` that `choose_shrink` makes for one case, at the most."""
-    splits = selection_splits(runs, seed=seed).splits
-    return sum(len(split.tests) for split in splits) * len(runs.targets)
-
-
-def _errors(part: _Part) -> Array:
+def _errors(task: _Task) -> Array:
     """Give the errors on the rows held out, in percent, (values, rows)."""
-    (law,) = part.fit.laws
-    search = TargetSearch(part.fit)
-    formula = search.objective(law).formula
+    search, rows = TargetSearch(task.fitted, task.options), task.held_out
+    formula = search.objective(ShrunkLaw(task.law)).formula
     errors = []
-    for theta in search.path(law, GRID):
-        # Far from the rows fitted a law may overflow: such a value must not be chosen.
+    for theta in search.path(task.law, GRID):
         with np.errstate(over="ignore", invalid="ignore"):
-            predicted = formula.predict(theta, part.N, part.D, part.h)
-            error = relative_errors(predicted, part.loss)
+            predicted = formula.predict(theta, rows.N, rows.D, rows.h)
         sound = np.all(np.isfinite(predicted)) and np.all(predicted > 0)
+        # What overflows must not be chosen.
+        error = percent_errors(predicted, rows.loss)
         errors.append(error if sound else np.full(len(error), np.inf))
     return np.array(errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,7 @@ import numpy as np
 from mixfit.laws.coefficients import log_weights
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Indices
 
 _WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _CALL_COST = 24  # rows whose arithmetic takes as long as the overhead that a block has
@@ -41,7 +39,7 @@ class Blocks:
     log_D: Array
     loss: Array
     weight: Array
-    mixture: NDArray[np.intp]
+    mixture: Indices
     h: Array
 
     @cached_property
@@ -57,26 +55,21 @@ class Blocks:
         return tuple(slice(i, min(i + step, blocks)) for i in range(0, blocks, step))
 
     @cached_property
-    def _firsts(self) -> dict[int, tuple[NDArray[np.intp], slice]]:
-        found = {}
+    def _firsts(self) -> dict[int, tuple[Indices, slice]]:
+        firsts = {}
         for slab in self.slabs:
             mixture = self.mixture[slab]
             first = np.flatnonzero(np.diff(mixture, prepend=-1))
-            found[slab.start] = (first, slice(int(mixture[0]), int(mixture[-1]) + 1))
-        return found
+            firsts[slab.start] = (first, slice(int(mixture[0]), int(mixture[-1]) + 1))
+        return firsts
 
-    def mixtures_in(self, slab: slice) -> tuple[NDArray[np.intp], slice]:
+    def mixtures_in(self, slab: slice) -> tuple[Indices, slice]:
         """Give the first block of each mixture in a slab, and the mixtures."""
         return self._firsts[slab.start]
 
-    def reweighted(self, mixture_weights: Array) -> Blocks:
-        """Give the same rows with those of each mixture weighted, (mixtures,)."""
-        weight = self.weight * mixture_weights[self.mixture][:, None]
-        return replace(self, weight=weight / weight.sum())
-
 
 def make_blocks(
-    log_N: Array, log_D: Array, loss: Array, mixture: NDArray[np.intp], mixtures: Array
+    log_N: Array, log_D: Array, loss: Array, mixture: Indices, mixtures: Array
 ) -> Blocks:
     """Sort rows by mixture and cut them into blocks; all rows weigh alike.
 

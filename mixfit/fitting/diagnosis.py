@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.objective import Objective
-    from mixfit.fitting.solvers import Solution
+    from mixfit.fitting.search import Solved
     from mixfit.laws.formula import Formula
     from mixfit.laws.law import Law
 
@@ -68,15 +67,13 @@ def _no_term(name: str, span: str) -> Note:
     return Note(f"no-{name}", text)
 
 
-def diagnose(
-    objective: Objective, solution: Solution, domains: Sequence[str]
-) -> tuple[str, tuple[Note, ...]]:
-    """Look at the lowest point that was found.
+def diagnose(solved: Solved, domains: Sequence[str]) -> tuple[str, tuple[Note, ...]]:
+    """Look at the lowest point of a search.
 
     Returns:
         The status, ``converged`` or what happened instead, and notes.
     """
-    formula, theta = objective.formula, solution.point.theta
+    formula, theta = solved.formula, solved.theta
     names = _labels(formula, domains)
     lower, upper = formula.bounds
     notes = []
@@ -88,19 +85,19 @@ def diagnose(
             notes.append(Note("at-bound", text))
     # The model at the optimum says how much moving one parameter by 1 (a factor e for those that
     # are positive) costs when all others follow as well as they can.
-    model = objective.quadratic(theta)
+    here = solved.objective.at(theta)
     loose = at_bound & np.array([name != "E" for name in names])
     free = np.flatnonzero(~at_bound)
-    matrix = model.matrix[np.ix_(free, free)]
+    matrix = here.model.matrix[np.ix_(free, free)]
     ridge = 1e-12 * matrix.trace() * np.eye(len(free))
     cost = 0.5 / np.diag(np.linalg.inv(matrix + ridge))
-    loose[free] |= cost < _FLAT * model.value
+    loose[free] |= cost < _FLAT * here.value
     if loose.any():
         listed = ", ".join(names[i] for i in np.flatnonzero(loose))
         text = f"not pinned by the runs, or running away: {listed}"
         notes.append(Note("not-pinned", text))
     in_h = sum(g.size(formula.k) for g in formula.law.mixture_groups)
-    mixtures = len(objective.blocks.h)
+    mixtures = len(solved.objective.blocks.h)
     if mixtures < in_h:
         notes.append(
             Note(
@@ -109,9 +106,9 @@ def diagnose(
                 " predictions for other mixtures may be far off",
             )
         )
-    if not solution.point.converged:
+    if not solved.solution.point.converged:
         notes.append(Note("not-converged", "the last descent ended at its limit of steps"))
-    return "converged" if solution.point.converged else "not converged", tuple(notes)
+    return "converged" if solved.solution.point.converged else "not converged", tuple(notes)
 
 
 def _labels(formula: Formula, domains: Sequence[str]) -> list[str]:

@@ -7,31 +7,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.base.errors import NotApplicableError, Note, UsageError
+from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
 from mixfit.base.metrics import mean_relative_error
-from mixfit.base.parallel import map_tasks
-from mixfit.evaluation.shrinkage import choose_shrink
+from mixfit.base.parallel import Executor
 from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.objective import huber
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
-from mixfit.fitting.search import TargetSearch, TargetTask, target_task
-from mixfit.laws.old_text import parse_law, with_shrinkage
+from mixfit.fitting.search import TargetSearch
+from mixfit.laws.shrunk import AutoLaw, ShrunkLaw, law_of
+from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
 
 def fit(
     runs: Runs,
-    law: str = "additive",
+    law: str | Law | ShrunkLaw = "additive",
     *,
-    shrink: float | str | None = None,
     options: FitOptions | None = None,
-    jobs: int | str | None = 1,
-    done: Callable[[], None] = lambda: None,
+    jobs: int | Executor | None = 1,
 ) -> Fit:
     """Fit a law to every target of runs: the Huber loss, eq. (6), minimised for each.
 
@@ -40,57 +36,55 @@ def fit(
 
     Args:
         runs: the rows to fit.
-        law: a name in `mixfit.laws.catalogue.CATALOGUE`, which may have its shrinkage with it.
-        shrink: how hard the domains' coefficients are pulled together: 0 or more, infinite for
-            the tied law, ``auto`` for what held-out rows speak for (see
-            `mixfit.evaluation.shrinkage`), None for the law as it is.
+        law: a law of your own, or the name of one in the catalogue, which may have its shrinkage
+            with it as in ``coupled-linear:0.01`` (see `mixfit.laws.shrunk`).
         options: how; `FitOptions()` by default.
-        jobs: processes that targets are spread over, None for one for each processor, or the
-            address of a cluster (see `mixfit.base.parallel.map_tasks`). With more than one, a
-            script must guard what it runs by ``if __name__ == "__main__"``, as processes import
-            it.
-        done: called whenever a target is done, of the fit or of the choice of a shrinkage.
+        jobs: processes that targets are spread over, None for one for each processor, or an
+            `Executor`. With more than one, a script must guard what it runs by
+            ``if __name__ == "__main__"``, as processes import it.
 
     Raises:
-        UsageError: if there is no such law, it can be fitted to none of the targets, or cannot be
-            shrunk.
+        UsageError: if there is no such law, or it can be fitted to none of the targets.
     """
     options = options or FitOptions()
-    declared, shrink = parse_law(with_shrinkage(law, shrink))
-    law = declared.name
+    wanted = law_of(law)
+    if isinstance(wanted, AutoLaw):
+        raise UsageError(f"{wanted}: held-out rows choose it; use fit_auto, or name a shrinkage.")
+    declared = wanted.law
     refused = refusals(declared, runs)
     if len(refused) == len(runs.targets):
         targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))
         raise UsageError(
-            f"The law {law} cannot be fitted to {targets}: {reasons}. Choose other targets with"
-            " --targets, or another law."
+            f"The law {declared.name} cannot be fitted to {targets}: {reasons}. Choose other"
+            f" targets with {parameter('targets')}, or another law."
         )
-    path = None
-    if isinstance(shrink, str):
-        (path,) = choose_shrink([(runs, law)], options, jobs=jobs, done=done)
-        shrink = path.chosen
-    wanted = with_shrinkage(law, shrink)
-    tasks = [target_task(runs, t, (wanted,), options) for t in runs.targets if t not in refused]
-    outcomes = map_tasks(fit_target, tasks, jobs=jobs, done=done)
+    tasks = [
+        FitTask(TargetRows.of(runs, target), wanted, options)
+        for target in runs.targets
+        if target not in refused
+    ]
+    outcomes = Executor.of(jobs).map(_fit_target, tasks, f"fitting {wanted}")
     general = table_notes(runs.N, runs.D, declared)
     fits = {}
-    for task, (outcome,) in zip(tasks, outcomes, strict=True):
-        own = [note for note in table_notes(task.N, task.D, declared) if note not in general]
-        notes = (*(replace(note, target=task.target) for note in own), *outcome.fit.notes)
-        fits[task.target] = replace(outcome.fit, notes=notes)
+    for task, outcome in zip(tasks, outcomes, strict=True):
+        rows = task.rows
+        own = [note for note in table_notes(rows.N, rows.D, declared) if note not in general]
+        notes = (*(replace(note, target=rows.target) for note in own), *outcome.notes)
+        fits[rows.target] = replace(outcome, notes=notes)
     left_out = [
-        Note("not-applicable", f"left out: {law} cannot be fitted, since {reason}", target)
+        Note(
+            "not-applicable", f"left out: {declared.name} cannot be fitted, since {reason}", target
+        )
         for target, reason in refused.items()
     ]
     return Fit(
-        law=law,
+        law=declared.name,
         domains=runs.domains,
         options=options,
         data=FitData.of(runs),
         targets=fits,
-        notes=(*runs.notes, *([path.note()] if path else []), *left_out, *general),
-        shrink=shrink,
-        shrink_path=path,
+        notes=(*runs.notes, *left_out, *general),
+        shrink=wanted.shrink,
     )
 
 
@@ -98,53 +92,46 @@ def refusals(law: Law, runs: Runs) -> dict[str, str]:
     """Find the targets that a law cannot be fitted to.
 
     Args:
-        law: as it stands in the catalogue.
+        law: as it was declared.
         runs: the rows to fit.
 
     Returns:
         Target to reason, a clause about the law.
     """
-    found = {}
+    refused = {}
     for target in runs.targets:
         try:
             rows = ~np.isnan(runs.losses_of(target))
             law.bound(runs.domains, target).check(runs.h[rows], runs.domains)
         except NotApplicableError as error:
-            found[target] = str(error)
-    return found
+            refused[target] = str(error)
+    return refused
 
 
-class Outcome(NamedTuple):
-    """A law fitted to one target, and the seconds that it took with all that it started from."""
+class FitTask(NamedTuple):
+    """A law to be fitted to the rows of a target, in a process of its own perhaps."""
 
-    law: str
-    fit: TargetFit
-    seconds: float
-
-
-def fit_target(task: TargetTask) -> list[Outcome]:
-    """Fit laws to one target; what they contain in common is solved once.
-
-    A law's result does not depend on which other laws are fitted beside it.
-    """
-    search = TargetSearch(task)
-    return [Outcome(law, _target_fit(search, law), search.seconds(law)) for law in task.laws]
+    rows: TargetRows
+    law: ShrunkLaw
+    options: FitOptions
 
 
-def _target_fit(search: TargetSearch, law: str) -> TargetFit:
-    task = search.task
-    objective, solution = search.solve(law)
-    formula = objective.formula
-    theta = solution.point.theta
-    predicted = formula.predict(theta, task.N, task.D, task.mixtures[task.mixture])
-    status, notes = diagnose(objective, solution, task.domains)
+def _fit_target(task: FitTask) -> TargetFit:
+    return target_fit(TargetSearch(task.rows, task.options), task.law)
+
+
+def target_fit(search: TargetSearch, law: ShrunkLaw) -> TargetFit:
+    """Fit a law to one target, and look at the fit."""
+    rows, solved = search.rows, search.solve(law)
+    predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
+    status, notes = diagnose(solved, rows.domains)
     return TargetFit(
-        target=task.target,
-        law=formula.law,
-        params=formula.natural(theta),
-        rows=len(task.loss),
-        huber=float(huber(task.loss - predicted, task.options.delta).mean()),
-        mre=mean_relative_error(predicted, task.loss),
+        target=rows.target,
+        law=solved.formula.law,
+        params=solved.formula.natural(solved.theta),
+        rows=len(rows),
+        huber=float(huber(rows.loss - predicted, search.options.delta).mean()),
+        mre=mean_relative_error(predicted, rows.loss),
         status=status,
-        notes=tuple(replace(note, target=task.target) for note in notes),
+        notes=tuple(replace(note, target=rows.target) for note in notes),
     )

@@ -1,4 +1,7 @@
-"""The Huber loss of a law on runs: value, gradient and Gauss-Newton matrix (the paper's eq. 6)."""
+"""The Huber loss of a law on runs: value, gradient and Gauss-Newton matrix (the paper's eq. 6).
+
+This is the one evaluation of laws beside `mixfit.laws.formula`: on rows in blocks, for speed.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,7 @@ import numpy as np
 from mixfit.laws.coefficients import Constant
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Indices
     from mixfit.fitting.blocks import Blocks
     from mixfit.laws.coefficients import Coefficient
     from mixfit.laws.formula import Formula
@@ -31,14 +32,21 @@ def huber(residuals: Array, delta: float) -> Array:
 
 
 class Quadratic(NamedTuple):
-    """A quadratic model of an objective around a point."""
+    """A quadratic model around a point: gradient (size,) and matrix (size, size)."""
 
-    value: float
     gradient: Array
     matrix: Array
 
 
-_NOTHING = Quadratic(0.0, np.zeros(()), np.zeros(()))
+class Penalty(NamedTuple):
+    """What is assumed of the parameters, as an addend of the objective with its exact model."""
+
+    value: float
+    gradient: Array | float
+    matrix: Array | float
+
+
+_NO_PENALTY = Penalty(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,65 +76,14 @@ class Objective:
         """The lower and the upper bound of theta, each (size,)."""
         return self.formula.bounds
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def value(self, theta: Array) -> float:
+    def at(self, theta: Array) -> ObjectiveAt:
         """Evaluate at theta, (size,)."""
-        local = self._local(theta)
-        losses = (self._loss(self._rows(local, s).residual, s) for s in self.blocks.slabs)
-        return sum(losses) + self._penalty(theta).value
+        return ObjectiveAt(self, theta)
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def gradient(self, theta: Array) -> tuple[float, Array]:
-        """Give the value and the gradient, (size,)."""
-        local = self._local(theta)
-        jacobian = local.jacobian
-        slope = np.zeros(jacobian.shape[:2])
-        total = 0.0
-        for slab in self.blocks.slabs:
-            directions, residual, pull = self._directions(local, slab)
-            total += self._loss(residual, slab)
-            sums = np.einsum("dbw,bw->bd", directions, pull * residual)
-            first, present = self.blocks.mixtures_in(slab)
-            slope[present] -= np.add.reduceat(sums, first)
-        penalty = self._penalty(theta)
-        gradient = slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
-        return total + penalty.value, gradient + penalty.gradient
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def quadratic(self, theta: Array) -> Quadratic:
-        """Give the value, the gradient (size,) and the Gauss-Newton matrix (size, size).
-
-        Rows are weighted in the matrix by psi(r) / r, psi being the derivative of the Huber loss:
-        for a law linear in theta the model then lies above the objective everywhere.
-        """
-        local = self._local(theta)
-        jacobian = local.jacobian
-        mixtures, count, size = jacobian.shape
-        # With the residual as one more direction, one product gives gradient and matrix.
-        gram = np.zeros((mixtures, count + 1, count + 1))
-        total = 0.0
-        for slab in self.blocks.slabs:
-            directions, residual, pull = self._directions(local, slab, spare=1)
-            directions[count] = residual
-            total += self._loss(residual, slab)
-            weighted = directions * pull
-            products = weighted.transpose(1, 0, 2) @ directions.transpose(1, 2, 0)
-            first, present = self.blocks.mixtures_in(slab)
-            if len(first) < len(products):
-                products = np.add.reduceat(products, first)
-            gram[present] += products
-        flat = jacobian.reshape(-1, size)
-        matrix = flat.T @ (gram[:, :count, :count] @ jacobian).reshape(-1, size)
-        gradient = -gram[:, :count, count].reshape(-1) @ flat
-        penalty = self._penalty(theta)
-        return Quadratic(
-            total + penalty.value, gradient + penalty.gradient, matrix + penalty.matrix
-        )
-
-    def _penalty(self, theta: Array) -> Quadratic:
-        """Give what shrinkage adds, with its Gauss-Newton matrix."""
+    def penalty(self, theta: Array) -> Penalty:
+        """Give what shrinkage adds."""
         if self.shrink == 0:
-            return _NOTHING
+            return _NO_PENALTY
         value, gradient = 0.0, np.zeros(len(theta))
         matrix = np.zeros((len(theta), len(theta)))
         for term in self.formula.law.terms:
@@ -136,128 +93,35 @@ class Objective:
                 value += 0.5 * self.shrink * float(ratios @ ratios)
                 gradient[places] += self.shrink * (ratios @ jacobian)
                 matrix[np.ix_(places, places)] += self.shrink * (jacobian.T @ jacobian)
-        return Quadratic(value, gradient, matrix)
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def residuals(self, theta: Array) -> Array:
-        """Give observed minus predicted loss, (rows,), sorted by mixture."""
-        local = self._local(theta)
-        residual = np.concatenate([self._rows(local, slab).residual for slab in self.blocks.slabs])
-        return residual[self.blocks.weight > 0]
-
-    def term_values(self, theta: Array) -> tuple[Array, Array]:
-        """Give the observed losses (rows,) and the terms' values (terms, rows), by mixture."""
-        values = self._local(theta).values
-        used = self.blocks.weight > 0
-        found = [
-            np.broadcast_to(self._term(term, values, slice(None))[1], used.shape)[used]
-            for term in self._terms
-        ]
-        return self.blocks.loss[used], np.array(found)
+        return Penalty(value, gradient, matrix)
 
     @cached_property
-    def _terms(self) -> tuple[_Term, ...]:
+    def terms(self) -> tuple[RowTerm, ...]:
+        """The terms of the law, with what each is on the rows."""
         terms, direction = [], 0
         for term in self.formula.law.terms:
             shift_N, shift_D = self.formula.shift(term)
-            exponents = []
+            logs = []
             if term.n is not None:
-                exponents.append(-(self.blocks.log_N + shift_N))
+                logs.append(-(self.blocks.log_N + shift_N))
             if term.d is not None:
-                exponents.append(-(self.blocks.log_D + shift_D))
-            terms.append(_Term(direction, tuple(exponents)))
-            direction += 1 + len(exponents)
+                logs.append(-(self.blocks.log_D + shift_D))
+            terms.append(RowTerm(direction, tuple(logs)))
+            direction += 1 + len(logs)
         return tuple(terms)
 
     @cached_property
-    def _parts(self) -> tuple[tuple[Coefficient, slice | NDArray[np.intp]], ...]:
+    def functions(self) -> tuple[tuple[Coefficient, slice | Indices], ...]:
         """Coefficients and exponents in the order of directions, and where they are in theta."""
         return tuple(
-            (part, self.formula.places(part))
+            (function, self.formula.places(function))
             for term in self.formula.law.terms
-            for part in term.parts
+            for function in term.parts
         )
-
-    @cached_property
-    def _latest(self) -> dict[bytes, _Local]:
-        """What `_local` gave last: a solver asks for the value at a point, then for the rest."""
-        return {}
-
-    def _local(self, theta: Array) -> _Local:
-        """Evaluate coefficients and exponents."""
-        key = theta.tobytes()
-        if key in self._latest:
-            return self._latest[key]
-        h, log_h = self.blocks.h, self.blocks.log_h
-        values: list[Array | float] = []
-        jacobian = np.zeros((len(h), len(self._parts), len(theta)))
-        for direction, (part, places) in enumerate(self._parts):
-            if isinstance(part, Constant):
-                number, jacobian[:, direction, places] = part.number(theta[places])
-                values.append(number)
-            else:
-                value, jacobian[:, direction, places] = part.value(theta[places], h, log_h)
-                values.append(value[self.blocks.mixture, None])
-        self._latest.clear()
-        local = self._latest[key] = _Local(values, jacobian, {})
-        return local
-
-    def _rows(self, local: _Local, slab: slice) -> _Rows:
-        """Evaluate the terms on the rows of a slab."""
-        if slab.start in local.rows:
-            return local.rows[slab.start]
-        residual = self.blocks.loss[slab].copy()
-        powers: list[Array | float] = []
-        terms: list[Array | float] = []
-        for term in self._terms:
-            power, value = self._term(term, local.values, slab)
-            residual -= value
-            powers.append(power)
-            terms.append(value)
-        rows = _Rows(powers, terms, residual)
-        if len(self.blocks.slabs) == 1:  # more would not stay in the cache
-            local.rows[slab.start] = rows
-        return rows
-
-    def _term(
-        self, term: _Term, values: list[Array | float], slab: slice
-    ) -> tuple[Array | float, Array | float]:
-        """Give N^-p D^-q and the whole term for the rows of a slab."""
-        coefficient = _of_slab(values[term.direction], slab)
-        if not term.logs:
-            return 1.0, coefficient
-        exponent = _of_slab(values[term.direction + 1], slab) * term.logs[0][slab]
-        if len(term.logs) > 1:
-            exponent += _of_slab(values[term.direction + 2], slab) * term.logs[1][slab]
-        power = np.exp(exponent, out=exponent)
-        return power, coefficient * power
-
-    def _directions(self, local: _Local, slab: slice, spare: int = 0) -> tuple[Array, Array, Array]:
-        """Give the derivatives of the predictions along the directions.
-
-        Returns:
-            The derivatives (directions + spare, blocks, width), the residuals (blocks, width), and
-            what a residual is multiplied by to give its derivative in the objective.
-        """
-        powers, values, residual = self._rows(local, slab)
-        directions = np.empty((len(self._parts) + spare, *residual.shape))
-        for term, power, value in zip(self._terms, powers, values, strict=True):
-            directions[term.direction] = power
-            for offset, log_scale in enumerate(term.logs, start=1):
-                np.multiply(value, log_scale[slab], out=directions[term.direction + offset])
-        pull = self.blocks.weight[slab] / np.maximum(np.abs(residual), self.delta)
-        return directions, residual, pull
-
-    def _loss(self, residual: Array, slab: slice) -> float:
-        size = np.abs(residual)
-        inside = np.minimum(size, self.delta)
-        # This is the Huber loss over delta, without a case.
-        size += inside * (inside * (0.5 / self.delta) - 1.0)
-        return float(np.vdot(self.blocks.weight[slab], size))
 
 
 @dataclass(frozen=True, eq=False)
-class _Term:
+class RowTerm:
     """A term of the law on the rows.
 
     Attributes:
@@ -267,6 +131,24 @@ class _Term:
 
     direction: int
     logs: tuple[Array, ...]
+
+    def evaluate(
+        self, values: list[Array | float], slab: slice
+    ) -> tuple[Array | float, Array | float]:
+        """Give N^-p D^-q and the whole term for the rows of a slab.
+
+        Args:
+            values: of all coefficients and exponents, by direction.
+            slab: some blocks.
+        """
+        coefficient = _of_slab(values[self.direction], slab)
+        if not self.logs:
+            return 1.0, coefficient
+        exponent = _of_slab(values[self.direction + 1], slab) * self.logs[0][slab]
+        if len(self.logs) > 1:
+            exponent += _of_slab(values[self.direction + 2], slab) * self.logs[1][slab]
+        power = np.exp(exponent, out=exponent)
+        return power, coefficient * power
 
 
 class _Rows(NamedTuple):
@@ -283,18 +165,128 @@ class _Rows(NamedTuple):
     residual: Array
 
 
-class _Local(NamedTuple):
-    """What follows from theta alone.
+class ObjectiveAt:
+    """An objective at one theta: coefficients at once, and what else is asked for when it is."""
 
-    Attributes:
-        values: of the coefficients and exponents, each (blocks, 1) or one number.
-        jacobian: their derivatives with respect to theta, (mixtures, directions, size).
-        rows: what has been evaluated with them, by the start of the slab.
-    """
+    @np.errstate(over="ignore", invalid="ignore")
+    def __init__(self, objective: Objective, theta: Array) -> None:
+        """Evaluate the coefficients and exponents, once for each mixture."""
+        self._objective, self._theta = objective, theta
+        self._blocks = blocks = objective.blocks
+        # Of the coefficients and exponents, each (blocks, 1) or one number.
+        self._values: list[Array | float] = []
+        # Their derivatives with respect to theta, (mixtures, directions, size).
+        self._jacobian = np.zeros((len(blocks.h), len(objective.functions), len(theta)))
+        for direction, (function, places) in enumerate(objective.functions):
+            own = theta[places]
+            if isinstance(function, Constant):
+                number, self._jacobian[:, direction, places] = function.number(own)
+                self._values.append(number)
+            else:
+                value, jacobian = function.value(own, blocks.h, blocks.log_h)
+                self._jacobian[:, direction, places] = jacobian
+                self._values.append(value[blocks.mixture, None])
 
-    values: list[Array | float]
-    jacobian: Array
-    rows: dict[int, _Rows]
+    @cached_property
+    @np.errstate(over="ignore", invalid="ignore")
+    def value(self) -> float:
+        """The objective."""
+        losses = (self._loss(self._rows(slab).residual, slab) for slab in self._blocks.slabs)
+        return sum(losses) + self._penalty.value
+
+    @cached_property
+    @np.errstate(over="ignore", invalid="ignore")
+    def gradient(self) -> Array:
+        """Its gradient, (size,), cheaper than that of the model."""
+        jacobian = self._jacobian
+        slope = np.zeros(jacobian.shape[:2])
+        for slab in self._blocks.slabs:
+            directions, residual, pull = self._directions(slab)
+            sums = np.einsum("dbw,bw->bd", directions, pull * residual)
+            first, present = self._blocks.mixtures_in(slab)
+            slope[present] -= np.add.reduceat(sums, first)
+        gradient: Array = slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
+        return gradient + self._penalty.gradient
+
+    @cached_property
+    @np.errstate(over="ignore", invalid="ignore")
+    def model(self) -> Quadratic:
+        """The gradient and the Gauss-Newton matrix.
+
+        Rows are weighted in the matrix by psi(r) / r, psi being the derivative of the Huber loss:
+        for a law linear in theta the model then lies above the objective everywhere.
+        """
+        mixtures, count, size = self._jacobian.shape
+        # With the residual as one more direction, one product gives gradient and matrix.
+        gram = np.zeros((mixtures, count + 1, count + 1))
+        for slab in self._blocks.slabs:
+            directions, residual, pull = self._directions(slab, spare=1)
+            directions[count] = residual
+            weighted = directions * pull
+            products = weighted.transpose(1, 0, 2) @ directions.transpose(1, 2, 0)
+            first, present = self._blocks.mixtures_in(slab)
+            if len(first) < len(products):
+                products = np.add.reduceat(products, first)
+            gram[present] += products
+        flat = self._jacobian.reshape(-1, size)
+        matrix = flat.T @ (gram[:, :count, :count] @ self._jacobian).reshape(-1, size)
+        gradient = -gram[:, :count, count].reshape(-1) @ flat
+        return Quadratic(gradient + self._penalty.gradient, matrix + self._penalty.matrix)
+
+    def term_values(self) -> tuple[Array, Array]:
+        """Give the observed losses (rows,) and the terms' values (terms, rows), by mixture."""
+        used = self._blocks.weight > 0
+        values = [
+            np.broadcast_to(term.evaluate(self._values, slice(None))[1], used.shape)[used]
+            for term in self._objective.terms
+        ]
+        return self._blocks.loss[used], np.array(values)
+
+    @cached_property
+    def _penalty(self) -> Penalty:
+        return self._objective.penalty(self._theta)
+
+    @cached_property
+    def _only_rows(self) -> _Rows:
+        """The rows where one slab has them all; those of several would not stay in the cache."""
+        return self._evaluated(self._blocks.slabs[0])
+
+    def _rows(self, slab: slice) -> _Rows:
+        return self._only_rows if len(self._blocks.slabs) == 1 else self._evaluated(slab)
+
+    def _evaluated(self, slab: slice) -> _Rows:
+        """Evaluate the terms on the rows of a slab."""
+        residual = self._blocks.loss[slab].copy()
+        rows = _Rows([], [], residual)
+        for term in self._objective.terms:
+            power, value = term.evaluate(self._values, slab)
+            residual -= value
+            rows.powers.append(power)
+            rows.terms.append(value)
+        return rows
+
+    def _directions(self, slab: slice, spare: int = 0) -> tuple[Array, Array, Array]:
+        """Give the derivatives of the predictions along the directions.
+
+        Returns:
+            The derivatives (directions + spare, blocks, width), the residuals (blocks, width), and
+            what a residual is multiplied by to give its derivative in the objective.
+        """
+        powers, values, residual = self._rows(slab)
+        directions = np.empty((len(self._values) + spare, *residual.shape))
+        for term, power, value in zip(self._objective.terms, powers, values, strict=True):
+            directions[term.direction] = power
+            for offset, log_scale in enumerate(term.logs, start=1):
+                np.multiply(value, log_scale[slab], out=directions[term.direction + offset])
+        size = np.maximum(np.abs(residual), self._objective.delta)
+        return directions, residual, self._blocks.weight[slab] / size
+
+    def _loss(self, residual: Array, slab: slice) -> float:
+        delta, size = self._objective.delta, np.abs(residual)
+        inside = np.minimum(size, delta)
+        # This is the Huber loss over delta, without a case.
+        size += inside * (inside * (0.5 / delta) - 1.0)
+        return float(np.vdot(self._blocks.weight[slab], size))
 
 
 def _of_slab(value: Array | float, slab: slice) -> Array | float:

@@ -15,9 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Indices
 
     Sampler = Callable[[np.random.Generator], Array]
 
@@ -31,37 +29,43 @@ _MOST_HOPS = 10  # times the number asked for, even if they go on finding lower 
 _MAX_STEPS, _LAST_STEPS = 400, 4000
 
 
-class Quadratic(Protocol):
+class Model(Protocol):
     """A quadratic model of an objective around a point."""
 
     @property
+    def gradient(self) -> Array:
+        """The gradient of the objective there, (n,)."""
+
+    @property
+    def matrix(self) -> Array:
+        """A positive semidefinite curvature, (n, n)."""
+
+
+class At(Protocol):
+    """An objective at a point, evaluated as far as it is asked."""
+
+    @property
     def value(self) -> float:
-        """The objective there."""
+        """The objective; infinite or NaN where it is not defined."""
 
     @property
     def gradient(self) -> Array:
         """Its gradient, (n,)."""
 
     @property
-    def matrix(self) -> Array:
-        """The curvature, (n, n)."""
+    def model(self) -> Model:
+        """Its quadratic model."""
 
 
-class Problem(Protocol):
+class Smooth(Protocol):
     """What a solver needs to know of an objective."""
 
     @property
     def bounds(self) -> tuple[Array, Array]:
         """The lower and the upper bound of each variable, each (n,)."""
 
-    def value(self, theta: Array) -> float:
-        """Evaluate; infinite or NaN where the objective is not defined."""
-
-    def gradient(self, theta: Array) -> tuple[float, Array]:
-        """Evaluate with the gradient, (n,)."""
-
-    def quadratic(self, theta: Array) -> Quadratic:
-        """Evaluate with the gradient and a positive semidefinite curvature matrix, (n, n)."""
+    def at(self, theta: Array) -> At:
+        """Evaluate at a point (n,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +85,19 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The lowest point found.
+    """The lowest point of a search.
 
     Attributes:
         point: the point.
-        starts: how many random starts were followed down.
-        agreeing: how many of them ended within 0.1% of the lowest value.
         hops: how many hops were tried.
     """
 
     point: Point
-    starts: int
-    agreeing: int
     hops: int
 
 
 def descend(
-    problem: Problem, theta: Array, *, tolerance: float = _FINE, steps: int = _MAX_STEPS
+    objective: Smooth, theta: Array, *, tolerance: float = _FINE, steps: int = _MAX_STEPS
 ) -> Point:
     """Follow an objective down to a local minimum within the bounds.
 
@@ -106,20 +106,19 @@ def descend(
     Variables that a bound holds back are left out of the step.
 
     Args:
-        problem: the objective.
+        objective: what is minimised.
         theta: where to start, (n,); clipped to the bounds.
         tolerance: relative decrease below which a step counts as no progress.
         steps: the most that are taken.
     """
-    lower, upper = problem.bounds
+    lower, upper = objective.bounds
     theta = np.clip(theta, lower, upper)
-    model = problem.quadratic(theta)
+    here = objective.at(theta)
     damping, idle = 1e-2, 0
     for _ in range(steps):
-        gradient = model.gradient
+        gradient, matrix = here.model.gradient, here.model.matrix
         held = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
-        free: slice | NDArray[np.intp] = slice(None)
-        matrix = model.matrix
+        free: slice | Indices = slice(None)
         if held.any():
             free = np.flatnonzero(~held)
             matrix = matrix[np.ix_(free, free)]
@@ -132,22 +131,22 @@ def descend(
             trial = np.minimum(np.maximum(trial, lower), upper)
             step = trial[free] - theta[free]
             foretold = -(gradient[free] @ step + 0.5 * step @ matrix @ step)
-            value = problem.value(trial) if foretold > 0 else np.inf
-            if model.value - value > 1e-3 * foretold:
+            there = objective.at(trial)
+            gain = here.value - there.value if foretold > 0 else -np.inf
+            if gain > 1e-3 * foretold:
                 break
             damping = 4 * damping
             if damping > 1e12:
-                return Point(theta, model.value, True)
-        gain = model.value - value
-        idle = idle + 1 if gain < tolerance * abs(model.value) else 0
+                return Point(theta, here.value, True)
+        idle = idle + 1 if gain < tolerance * abs(here.value) else 0
+        theta, here = trial, there
         if idle == 2:
-            return Point(trial, value, True)
+            return Point(theta, here.value, True)
         if gain > 0.75 * foretold:
             damping = max(damping / 5, 1e-12)
         elif gain < 0.25 * foretold:
             damping = 2 * damping
-        theta, model = trial, problem.quadratic(trial)
-    return Point(theta, model.value, False)
+    return Point(theta, here.value, False)
 
 
 def _solve(matrix: Array, shift: float, right: Array) -> Array:
@@ -158,14 +157,14 @@ def _solve(matrix: Array, shift: float, right: Array) -> Array:
 
 
 def search(
-    problem: Problem,
+    objective: Smooth,
     sample: Sampler,
     known: Sequence[Array],
     *,
     rng: np.random.Generator,
     restarts: int,
     hops: int,
-    rough: Problem | None = None,
+    rough: Smooth | None = None,
 ) -> Solution:
     """Find the lowest point that random starts and hops lead to.
 
@@ -174,7 +173,7 @@ def search(
     never leave a better point for a worse one.
 
     Args:
-        problem: the objective.
+        objective: what is minimised.
         sample: draws a start.
         known: starts that are tried besides, such as the optimum of a special case; the solution is
             never worse than any of them.
@@ -183,9 +182,9 @@ def search(
         hops: how many hops in a row must find nothing lower before the search ends; half as many
             where enough starts agree, and three times as many where no two do.
         rough: an objective that is quicker to evaluate and nearly the same; starts and hops run on
-            it, and only the last descents on `problem`.
+            it, and only the last descents on `objective`.
     """
-    rough = rough or problem
+    rough = rough or objective
     pool: list[Point] = []
     values: list[float] = []
     for theta in known:
@@ -208,10 +207,10 @@ def search(
         _add(pool, descend(rough, start, tolerance=_ROUGH))
         tried += 1
         idle = 0 if pool[0].value < before * (1 - _SAME) else idle + 1
-    candidates = [pool[0].theta] if rough is problem else [*(p.theta for p in pool), *known]
-    last = [descend(problem, theta, steps=_LAST_STEPS) for theta in candidates]
+    candidates = [pool[0].theta] if rough is objective else [*(p.theta for p in pool), *known]
+    last = [descend(objective, theta, steps=_LAST_STEPS) for theta in candidates]
     best = min(last, key=lambda p: p.value)
-    return Solution(best, len(values), _agreeing(values, pool[0].value), tried)
+    return Solution(best, tried)
 
 
 def _agreeing(values: Sequence[float], best: float) -> int:
@@ -251,14 +250,14 @@ def _hop(pool: Sequence[Array], sample: Sampler, rng: np.random.Generator) -> Ar
 
 
 def basin_hopping(
-    problem: Problem,
+    objective: Smooth,
     sample: Sampler,
     known: Sequence[Array],
     *,
     rng: np.random.Generator,
     restarts: int,
     hops: int,
-    rough: Problem | None = None,
+    rough: Smooth | None = None,
 ) -> Solution:
     """Minimise as the paper does (section 2.3): basin hopping over L-BFGS, from random starts.
 
@@ -268,17 +267,17 @@ def basin_hopping(
     """
     from scipy.optimize import Bounds, basinhopping
 
-    lower, upper = problem.bounds
+    lower, upper = objective.bounds
 
     def value_and_gradient(theta: Array, /) -> tuple[float, Array]:
-        value, gradient = problem.gradient(theta)
-        if np.isfinite(value) and np.all(np.isfinite(gradient)):
-            return value, gradient
+        here = objective.at(theta)
+        if np.isfinite(here.value) and np.all(np.isfinite(here.gradient)):
+            return here.value, here.gradient
         return 1e10, np.zeros_like(theta)
 
     points = []
     for start in [*known, *(sample(rng) for _ in range(restarts))]:
-        found = basinhopping(
+        walk = basinhopping(
             value_and_gradient,
             np.clip(start, lower, upper),
             niter=hops,
@@ -291,11 +290,9 @@ def basin_hopping(
                 "options": {"maxiter": 3000, "maxfun": 6000, "ftol": 1e-12, "gtol": 1e-8},
             },
         )
-        local = found.lowest_optimization_result
+        local = walk.lowest_optimization_result
         points.append(Point(np.asarray(local.x), float(local.fun), bool(local.success)))
-    best = min(points, key=lambda p: p.value)
-    values = [point.value for point in points[len(known) :]]
-    return Solution(best, restarts, _agreeing(values, best.value), hops * len(points))
+    return Solution(min(points, key=lambda p: p.value), hops * len(points))
 
 
 SOLVERS = {"trust-region": search, "basin-hopping": basin_hopping}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.numbers import fixed, number, short
+from mixfit.base.numbers import fixed, number
 from mixfit.reports.text import print_line, print_notes, print_table
 
 if TYPE_CHECKING:
@@ -19,22 +19,8 @@ _NOT_WORTH_READING = {"A", "B"}
 
 
 def describe_runs(runs: Runs) -> str:
-    """Say in a line what was read, such as ``runs.csv: 40 of 50 rows, 7 mixtures ...``."""
-    names = ", ".join(file.path for file in runs.files) or "runs"
-    if len(runs.files) > 3:
-        names = f"{runs.files[0].path} and {len(runs.files) - 1} more files"
-    of_all = "" if len(runs) == runs.rows_read else f" of {runs.rows_read:,}"
-    return (
-        f"{names}: {len(runs):,}{of_all} rows, "
-        f"{len(runs.mixtures)} mixtures of {len(runs.domains)} domains, "
-        f"{span(runs.N)} parameters, {span(runs.D)} tokens"
-    )
-
-
-def span(values: np.ndarray) -> str:
-    """Write the range of some counts."""
-    low, high = short(float(values.min())), short(float(values.max()))
-    return low if low == high else f"{low} to {high}"
+    """Say in a line what was read; `Runs.summary`, which callers can use."""
+    return runs.summary
 
 
 def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:

@@ -33,9 +33,3 @@ def _bar(label: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda: bar.advance(task)
-
-
-@contextmanager
-def progress(label, total, *, quiet):  # type: ignore
-    """Old form, on its way out."""
-    yield lambda: None

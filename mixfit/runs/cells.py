@@ -9,7 +9,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
+
+    from mixfit.base.arrays import Array, Indices
 
     Cells: TypeAlias = "pa.Array[Any]"
 
@@ -17,7 +18,7 @@ MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def to_numbers(cells: Cells) -> tuple[NDArray[np.float64], int | None]:
+def to_numbers(cells: Cells) -> tuple[Array, int | None]:
     """Convert cells to numbers.
 
     Returns:
@@ -56,7 +57,7 @@ def one_line(text: str) -> str:
     return " ".join(_UNPRINTABLE.sub(" ", text).split())
 
 
-def take(cells: Cells, rows: NDArray[np.intp]) -> Cells:
+def take(cells: Cells, rows: Indices) -> Cells:
     """Take the cells of some rows."""
     import pyarrow as pa
 
@@ -72,7 +73,7 @@ def _plain(cells: Cells) -> Cells:
     return cells.dictionary_decode() if isinstance(cells, pa.DictionaryArray) else cells
 
 
-def _floats(cells: Cells) -> NDArray[np.float64]:
+def _floats(cells: Cells) -> Array:
     import pyarrow as pa
 
     # The buffers themselves, as pyarrow's to_numpy would import pandas.
@@ -88,7 +89,7 @@ def _floats(cells: Cells) -> NDArray[np.float64]:
     return values
 
 
-def _parse(texts: list[str | None]) -> tuple[NDArray[np.float64], int | None]:
+def _parse(texts: list[str | None]) -> tuple[Array, int | None]:
     values = np.full(len(texts), np.nan)
     for index, text in enumerate(texts):
         if text is None or text.lower() in MISSING:

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import InputError, Note
+from mixfit.base.errors import InputError, Note, parameter
 from mixfit.base.numbers import counted
 from mixfit.runs.tables import list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
+    from mixfit.base.arrays import Array, Mask
     from mixfit.runs.columns import Columns
+
+    # The number of rows that break a rule, and what to say of it.
+    Faults = Iterator[tuple[int, str]]
 
 # 1 minus the sum of the other weights may come out as -1e-17.
 _ROUNDING = 1e-9
-_NAMED = 3
+_ROWS_NAMED = 3
+_FAULTS_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ class Values:
         row_name: from a row, counted from 0, to what messages call it.
     """
 
-    N: NDArray[np.float64]
-    D: NDArray[np.float64]
-    h: NDArray[np.float64]
-    losses: NDArray[np.float64]
+    N: Array
+    D: Array
+    h: Array
+    losses: Array
     columns: Columns
     name: str
     row_name: Callable[[int], str]
@@ -53,59 +56,123 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
         Values to fit, and notes on what was mended or dropped.
 
     Raises:
-        InputError: a value cannot be used.
+        InputError: values cannot be used; all faults are named, those of most rows first.
     """
-    _check_size(values, values.N, values.columns.model_size, "--model-size")
-    _check_size(values, values.D, values.columns.tokens, "--tokens")
-    _check_losses(values)
-    h, notes = _normalised(values)
+    columns = values.columns
+    faults = [
+        *_size_faults(values, values.N, columns.model_size, "model_size"),
+        *_size_faults(values, values.D, columns.tokens, "tokens"),
+        *_loss_faults(values),
+        *_weight_faults(values),
+    ]
+    refuse([text for _, text in sorted(faults, key=lambda fault: -fault[0])])
+    h, notes = _normalised(values.h)
     values, dropped = _with_losses(replace(values, h=h))
     return values, notes + dropped
 
 
-def _check_size(
-    values: Values, numbers: NDArray[np.float64], column: str | float, flag: str
-) -> None:
+def refuse(faults: Sequence[str]) -> None:
+    """Raise one error for all faults, if there are any: a line each, and ten at most.
+
+    Args:
+        faults: what is wrong and how to mend it, the worst first.
+
+    Raises:
+        InputError: there is a fault.
+    """
+    if faults:
+        more = len(faults) - _FAULTS_NAMED
+        rest = [f"and {counted(more, 'fault')} more"] if more > 0 else []
+        raise InputError("\n".join(["\nalso: ".join(faults[:_FAULTS_NAMED]), *rest]))
+
+
+def _size_faults(values: Values, numbers: Array, column: str | float, name: str) -> Faults:
     if isinstance(column, float):
         return
     bad = ~(np.isfinite(numbers) & (numbers > 0))
-    if bad.any():
-        where = f"or leave the row out with --where '{column}>0'"
-        if np.isnan(numbers).all():
-            where = f"or name another column, or one number for all rows, with {flag}"
-        elif np.isposinf(numbers[bad]).any():
-            where = f"or leave the row out with --where '{column}<1e30'"
-        raise InputError(
-            f"{_cell(values, column, numbers, bad)}, and must be a number above 0"
-            f"{_others(values, bad)}. Mend the cell, {where}."
-        )
+    advice = f"or leave the row out with {parameter('where')} '{column}>0'"
+    if np.isnan(numbers).all():
+        advice = f"or name another column, or one number for all rows, with {parameter(name)}"
+    elif np.isposinf(numbers[bad]).any():
+        advice = f"or leave the row out with {parameter('where')} '{column}<1e30'"
+    rule = "and must be a number above 0"
+    yield from _cell_fault(values, column, numbers, bad, rule, f"Mend the cell, {advice}.")
 
 
-def _check_losses(values: Values) -> None:
+def _loss_faults(values: Values) -> Faults:
+    rule = "and a loss must be a number above 0"
     for column, losses in zip(values.columns.targets.values(), values.losses.T, strict=True):
-        for bad, where in ((np.isposinf(losses), "<1e6"), (losses <= 0, ">0")):
-            if bad.any():
-                raise InputError(
-                    f"{_cell(values, column, losses, bad)}, and a loss must be a number above 0"
-                    f"{_others(values, bad)}. Empty the cell if the loss is unknown, or leave the "
-                    f"row out with --where '{column}{where}'."
-                )
-
-
-def _normalised(values: Values) -> tuple[NDArray[np.float64], list[Note]]:
-    for column, weights in zip(values.columns.weights.values(), values.h.T, strict=True):
-        bad = ~(np.isfinite(weights) & (weights >= -_ROUNDING))
-        if bad.any():
-            where = f"{column}<=1" if np.isposinf(weights[bad]).any() else f"{column}>=0"
-            raise InputError(
-                f"{_cell(values, column, weights, bad)}, and a weight must be a number from 0 to 1"
-                f"{_others(values, bad)}. Mend the cell (0 for a domain that is left out), or "
-                f"leave the row out with --where '{where}'."
+        for bad, condition in ((np.isposinf(losses), "<1e6"), (losses <= 0, ">0")):
+            advice = (
+                "Empty the cell if the loss is unknown, or leave the row out with "
+                f"{parameter('where')} '{column}{condition}'."
             )
-    h = np.maximum(values.h, 0.0)
+            yield from _cell_fault(values, column, losses, bad, rule, advice)
+    if np.isnan(values.losses).all():
+        names = list(values.columns.targets.values())
+        text = (
+            f"{values.name}: no row kept has a loss in "
+            f"{'column' if len(names) == 1 else 'any of the columns'} {list_names(names)}. Choose "
+            f"other columns with {parameter('targets')}, or other rows with {parameter('where')}."
+        )
+        yield len(values.losses), text
+
+
+def _weight_faults(values: Values) -> Faults:
+    rule = "and a weight must be a number from 0 to 1"
+    usable = np.isfinite(values.h) & (values.h >= -_ROUNDING)
+    columns = list(values.columns.weights.values())
+    for column, weights, bad in zip(columns, values.h.T, ~usable.T, strict=True):
+        condition = f"{column}<=1" if np.isposinf(weights[bad]).any() else f"{column}>=0"
+        advice = (
+            "Mend the cell (0 for a domain that is left out), or leave the row out with "
+            f"{parameter('where')} '{condition}'."
+        )
+        yield from _cell_fault(values, column, weights, bad, rule, advice)
+    whole = usable.all(axis=1)  # of other rows the weights themselves are at fault
+    sums = np.where(whole, np.maximum(values.h, 0.0).sum(axis=1), 1.0)
+    # A hair wider than 1%, so that 0.99 and 1.01 pass whatever their rounding.
+    bad = np.abs(sums - 1.0) > 0.01 + _ROUNDING
+    if not bad.any():
+        return
+    row = int(np.argmax(bad))
+    text = f"{values.row_name(row)}: the weights {list_names(columns)} sum to {sums[row]:.6g}, "
+    if (np.abs(sums[whole] - 100.0) <= 1.0 + _ROUNDING).all():
+        text += "as they do in all rows: they look like percent. Divide them by 100."
+    else:
+        text += (
+            f"and must sum to 1 within 1%{_others(values, bad)}. Mend the weights, or choose the "
+            f"columns that are weights with {parameter('weights')}."
+        )
+    yield int(np.count_nonzero(bad)), text
+
+
+def _cell_fault(
+    values: Values, column: str, numbers: Array, bad: Mask, rule: str, advice: str
+) -> Faults:
+    """Give the fault of one column, if rows (rows,) are bad there: the first bad cell is named."""
+    if not bad.any():
+        return
+    row = int(np.argmax(bad))
+    number = numbers[row]
+    said = "is missing" if np.isnan(number) else f"is {number:.12g}"
+    text = f"{values.row_name(row)}, column {column}: the value {said}, {rule}"
+    yield int(np.count_nonzero(bad)), f"{text}{_others(values, bad)}. {advice}"
+
+
+def _others(values: Values, bad: Mask) -> str:
+    rows = np.flatnonzero(bad)[1:]
+    if not len(rows):
+        return ""
+    named = ", ".join(values.row_name(int(row)) for row in rows[:_ROWS_NAMED])
+    more = ", ..." if len(rows) > _ROWS_NAMED else ""
+    return f" (so in {counted(len(rows), 'row')} more: {named}{more})"
+
+
+def _normalised(h: Array) -> tuple[Array, list[Note]]:
+    h = np.maximum(h, 0.0)
     sums = h.sum(axis=1)
     off = np.abs(sums - 1.0)
-    _check_sums(values, sums, off)
     changed = int(np.count_nonzero(off > 1e-6))
     text = (
         f"the weights of {counted(changed, 'row')} did not sum to 1 and are normalised; the "
@@ -114,38 +181,12 @@ def _normalised(values: Values) -> tuple[NDArray[np.float64], list[Note]]:
     return h / sums[:, None], [Note("normalised", text)] if changed else []
 
 
-def _check_sums(values: Values, sums: NDArray[np.float64], off: NDArray[np.float64]) -> None:
-    # A hair wider than 1%, so that 0.99 and 1.01 pass whatever their rounding.
-    bad = off > 0.01 + _ROUNDING
-    if not bad.any():
-        return
-    columns = list(values.columns.weights.values())
-    row = int(np.argmax(bad))
-    if (np.abs(sums - 100.0) <= 1.0 + _ROUNDING).all():
-        raise InputError(
-            f"{values.row_name(row)}: the weights {list_names(columns)} sum to {sums[row]:.6g}, "
-            "as they do in all rows: they look like percent. Divide them by 100."
-        )
-    raise InputError(
-        f"{values.row_name(row)}: the weights {list_names(columns)} sum to {sums[row]:.6g}, and "
-        f"must sum to 1 within 1%{_others(values, bad)}. Mend the weights, or choose the columns "
-        "that are weights with --weights."
-    )
-
-
 def _with_losses(values: Values) -> tuple[Values, list[Note]]:
+    """Leave out the targets and the rows that have no loss at all."""
     notes = []
-    columns = values.columns
     known = ~np.isnan(values.losses)
-    filled: NDArray[np.bool_] = np.asarray(known.any(axis=0))
-    if not filled.any():
-        names = list(columns.targets.values())
-        raise InputError(
-            f"{values.name}: no row kept has a loss in "
-            f"{'column' if len(names) == 1 else 'any of the columns'} {list_names(names)}. Choose "
-            "other columns with --targets, or other rows with --where."
-        )
-    for (target, column), some in zip(columns.targets.items(), filled, strict=True):
+    filled: Mask = np.asarray(known.any(axis=0))
+    for (target, column), some in zip(values.columns.targets.items(), filled, strict=True):
         if not some:
             text = f"no row has a loss in column {column}; the target is left out"
             notes.append(Note("empty-target", text, target))
@@ -156,30 +197,13 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
         notes.append(Note("no-loss", f"{lost} {verb} no loss at all and are left out"))
     if not notes:
         return values, notes
-    kept = np.flatnonzero(rows)
-    targets = {t: c for (t, c), some in zip(columns.targets.items(), filled, strict=True) if some}
+    kept = [item for item, some in zip(values.columns.targets.items(), filled, strict=True) if some]
     mended = replace(
         values,
-        N=values.N[kept],
-        D=values.D[kept],
-        h=values.h[kept],
+        N=values.N[rows],
+        D=values.D[rows],
+        h=values.h[rows],
         losses=values.losses[np.ix_(rows, filled)],
-        columns=replace(columns, targets=targets),
+        columns=replace(values.columns, targets=dict(kept)),
     )
     return mended, notes
-
-
-def _cell(values: Values, column: str, numbers: NDArray[np.float64], bad: NDArray[np.bool_]) -> str:
-    row = int(np.argmax(bad))
-    number = numbers[row]
-    said = "is missing" if np.isnan(number) else f"is {number:.12g}"
-    return f"{values.row_name(row)}, column {column}: the value {said}"
-
-
-def _others(values: Values, bad: NDArray[np.bool_]) -> str:
-    rows = np.flatnonzero(bad)[1:]
-    if not len(rows):
-        return ""
-    named = ", ".join(values.row_name(int(row)) for row in rows[:_NAMED])
-    more = ", ..." if len(rows) > _NAMED else ""
-    return f" (so in {counted(len(rows), 'row')} more: {named}{more})"

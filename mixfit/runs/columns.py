@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from mixfit.base.errors import InputError, UsageError, nearest
+from mixfit.base.errors import InputError, UsageError, nearest, parameter
 from mixfit.base.numbers import parse_number
 from mixfit.runs.tables import list_names
 
@@ -48,21 +48,20 @@ class Columns:
 def choose_columns(
     table: str,
     names: Sequence[str],
-    *,
-    weights: Globs | None = None,
-    targets: Globs | None = None,
-    model_size: str | float | None = None,
-    tokens: str | float | None = None,
+    weights: Globs | None,
+    targets: Globs | None,
+    model_size: str | float | None,
+    tokens: str | float | None,
 ) -> Columns:
     """Tell which columns of a table are weights, losses, N and D.
 
     Args:
         table: what messages call the table.
         names: the names of its columns.
-        weights: globs over column names; left out, ``weight_*``.
-        targets: globs over column or target names; left out, ``loss_*`` and ``*_loss``.
-        model_size: the column of N or one number; left out, the first of `MODEL_SIZE`.
-        tokens: the column of D or one number; left out, the first of `TOKENS`.
+        weights: see `mixfit.read_runs`, as for the others.
+        targets: globs over column or target names, or None.
+        model_size: the column of N or one number, or None.
+        tokens: the column of D or one number, or None.
 
     Raises:
         InputError: the table lacks a column that is needed, or has two for one purpose.
@@ -70,8 +69,8 @@ def choose_columns(
     """
     names = [name for name in names if name]
     columns = Columns(
-        _size(table, names, model_size, MODEL_SIZE, "model size", "--model-size"),
-        _size(table, names, tokens, TOKENS, "tokens", "--tokens"),
+        _size(table, names, model_size, MODEL_SIZE, "model size", parameter("model_size")),
+        _size(table, names, tokens, TOKENS, "tokens", parameter("tokens")),
         _weights(table, names, weights),
         _targets(table, names, targets),
     )
@@ -80,41 +79,43 @@ def choose_columns(
 
 
 def _weights(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for glob in _globs(option, "--weights", [_WEIGHT + "*"]):
+    domains: dict[str, str] = {}
+    name = parameter("weights")
+    for glob in _globs(option, name, [_WEIGHT + "*"]):
         matched = _matching(glob, names)
         if not matched and option is not None:
-            raise _unmatched(table, names, "--weights", glob)
+            raise _unmatched(table, names, name, glob)
         for column in matched:
-            found.setdefault(column, _domain(column, glob))
-    if len(found) > 1:
-        return _by_name(table, found, "domain", "--weights")
-    if found:
+            domains.setdefault(column, _domain(column, glob))
+    if len(domains) > 1:
+        return _by_name(table, domains, "domain", name)
+    if domains:
         raise InputError(
-            f"{table}: only one weight column, {next(iter(found))}; a mixture has two or more "
-            f"domains. Name the others with --weights. The columns are {list_names(names)}."
+            f"{table}: only one weight column, {next(iter(domains))}; a mixture has two or more "
+            f"domains. Name the others with {name}. The columns are {list_names(names)}."
         )
     raise InputError(
         f"{table}: no weight column (weight_*). Name the columns of the mixture's weights with "
-        f"--weights, as in --weights 'train_*'. The columns are {list_names(names)}."
+        f"{name}, as in {name} 'train_*'. The columns are {list_names(names)}."
     )
 
 
 def _targets(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
-    usual = {name: _target(name) for name in names if _target(name) != name}
-    found = dict(usual) if option is None else {}
-    for glob in _globs(option, "--targets"):
+    usual = {column: _target(column) for column in names if _target(column) != column}
+    name = parameter("targets")
+    chosen = dict(usual) if option is None else {}
+    for glob in _globs(option, name):
         matched = _matching_losses(glob, names, usual)
         if not matched:
-            raise _unmatched(table, [*names, *usual.values()], "--targets", glob)
+            raise _unmatched(table, [*names, *usual.values()], name, glob)
         for column, target in matched.items():
-            found.setdefault(column, target)
-    if not found:
+            chosen.setdefault(column, target)
+    if not chosen:
         raise InputError(
             f"{table}: no loss column (loss_* or *_loss). Name the columns of the losses with "
-            f"--targets, as in --targets 'val_*'. The columns are {list_names(names)}."
+            f"{name}, as in {name} 'val_*'. The columns are {list_names(names)}."
         )
-    return _by_name(table, found, "target", "--targets")
+    return _by_name(table, chosen, "target", name)
 
 
 def _matching_losses(glob: str, names: Sequence[str], usual: dict[str, str]) -> dict[str, str]:
@@ -136,20 +137,20 @@ def _size(
     option: str | float | None,
     usual: Sequence[str],
     what: str,
-    flag: str,
+    name: str,
 ) -> str | float:
     if option is None:
-        found = [name for name in usual if name in names]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        present = [column for column in usual if column in names]
+        if len(present) == 1:
+            return present[0]
+        if present:
             raise InputError(
-                f"{table}: columns {' and '.join(found)} may both be the {what}. "
-                f"Choose one, as in {flag} {found[0]}."
+                f"{table}: columns {' and '.join(present)} may both be the {what}. "
+                f"Choose one, as in {name} {present[0]}."
             )
         raise InputError(
-            f"{table}: no column for the {what} ({', '.join(usual)}). Name it with {flag}, or "
-            f"give one number that holds for every row, as in {flag} 1e9. "
+            f"{table}: no column for the {what} ({', '.join(usual)}). Name it with {name}, or "
+            f"give one number that holds for every row, as in {name} 1e9. "
             f"The columns are {list_names(names)}."
         )
     if isinstance(option, str):
@@ -159,53 +160,53 @@ def _size(
             value = parse_number(option)
         except UsageError:
             raise UsageError(
-                f"{flag} {option}: {table} has no such column, and it is not a number like 1e9 or "
-                f"7B.{nearest(option, names)} The columns are {list_names(names)}."
+                f"{name} {option}: {table} has no such column, and it is not a number "
+                f"like 1e9 or 7B.{nearest(option, names)} The columns are {list_names(names)}."
             ) from None
     else:
         value = float(option)
     if not 0 < value < float("inf"):
-        raise UsageError(f"{flag} {option}: the {what} must be a number above 0, such as 1e9.")
+        raise UsageError(f"{name} {option}: the {what} must be a number above 0, such as 1e9.")
     return value
 
 
 def _refuse_two_purposes(table: str, columns: Columns) -> None:
-    purposes = [(columns.model_size, "the model size", "--model-size")]
-    purposes += [(columns.tokens, "the tokens", "--tokens")]
-    purposes += [(column, "a weight", "--weights") for column in columns.weights.values()]
-    purposes += [(column, "a target", "--targets") for column in columns.targets.values()]
+    purposes = [(columns.model_size, "the model size", parameter("model_size"))]
+    purposes += [(columns.tokens, "the tokens", parameter("tokens"))]
+    purposes += [(column, "a weight", parameter("weights")) for column in columns.weights.values()]
+    purposes += [(column, "a target", parameter("targets")) for column in columns.targets.values()]
     seen: dict[str, tuple[str, str]] = {}
-    for column, what, flag in purposes:
+    for column, what, name in purposes:
         if not isinstance(column, str):
             continue
         if column in seen:
-            other, other_flag = seen[column]
+            other, other_name = seen[column]
             raise UsageError(
                 f"{table}: column {column} is read as {other} and as {what}. Choose the columns "
-                f"with {other_flag} and {flag} so that each has one purpose."
+                f"with {other_name} and {name} so that each has one purpose."
             )
-        seen[column] = what, flag
+        seen[column] = what, name
 
 
-def _by_name(table: str, found: dict[str, str], what: str, flag: str) -> dict[str, str]:
+def _by_name(table: str, meanings: dict[str, str], what: str, name: str) -> dict[str, str]:
     columns: dict[str, str] = {}
-    for column, name in found.items():
-        if name in columns:
+    for column, meaning in meanings.items():
+        if meaning in columns:
             raise InputError(
-                f"{table}: columns {columns[name]} and {column} are both the {what} {name}. "
-                f"Choose one of them with {flag}."
+                f"{table}: columns {columns[meaning]} and {column} are both the {what} {meaning}. "
+                f"Choose one of them with {name}."
             )
-        columns[name] = column
+        columns[meaning] = column
     return columns
 
 
-def _globs(option: Globs | None, flag: str, usual: Sequence[str] = ()) -> Sequence[str]:
+def _globs(option: Globs | None, name: str, usual: Sequence[str] = ()) -> Sequence[str]:
     if option is None:
         return usual
     texts = [option] if isinstance(option, str) else option
     globs = [glob.strip() for text in texts for glob in text.split(",") if glob.strip()]
     if not globs:
-        raise UsageError(f"{flag} is empty. Name columns, as in {flag} 'a_*,b_*'.")
+        raise UsageError(f"{name} is empty. Name columns, as in {name} 'a_*,b_*'.")
     return globs
 
 
@@ -215,9 +216,9 @@ def _matching(glob: str, names: Sequence[str]) -> list[str]:
     return [name for name in names if fnmatchcase(name, glob)]
 
 
-def _unmatched(table: str, names: Sequence[str], flag: str, glob: str) -> UsageError:
+def _unmatched(table: str, names: Sequence[str], name: str, glob: str) -> UsageError:
     return UsageError(
-        f"{flag} '{glob}' matches no column of {table}.{nearest(glob, names)} "
+        f"{name} '{glob}' matches no column of {table}.{nearest(glob, names)} "
         f"The columns are {list_names(names)}."
     )
 

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import UsageError
+from mixfit.base.errors import UsageError, parameter
 from mixfit.base.numbers import find_number
 from mixfit.runs.cells import to_numbers, to_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import NDArray
-
+    from mixfit.base.arrays import Array, Mask
     from mixfit.runs.cells import Cells
 
-_OPERATORS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]] = {
+_OPERATORS: dict[str, Callable[[Array, float], Mask]] = {
     "<=": operator.le,
     ">=": operator.ge,
     "==": operator.eq,
@@ -31,7 +30,7 @@ _OPERATORS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]]
 _CONDITION = re.compile(r"\s*([^<>=!]+?)\s*(<=|>=|==|!=|<|>)\s*([^<>=!\s].*?)\s*", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 # A comma inside quotes is part of the value.
-_PARTS = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,])+""")
+_ONE = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,])+""")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Condition:
     value: float | str
     text: str
 
-    def holds(self, cells: Cells) -> tuple[NDArray[np.bool_], int | None]:
+    def holds(self, cells: Cells) -> tuple[Mask, int | None]:
         """Tell for which cells the condition holds.
 
         A missing cell meets no condition but ``!=``.
@@ -79,16 +78,16 @@ def parse_conditions(where: str | Iterable[str]) -> tuple[Condition, ...]:
         UsageError: a text is not of the form ``COLUMN OP VALUE[,COLUMN OP VALUE...]``.
     """
     texts = [where] if isinstance(where, str) else list(where)
-    return tuple(_condition(part) for text in texts for part in _PARTS.findall(text) or [text])
+    return tuple(_condition(one) for text in texts for one in _ONE.findall(text) or [text])
 
 
-def _condition(part: str) -> Condition:
-    match = _CONDITION.fullmatch(part)
+def _condition(text: str) -> Condition:
+    match = _CONDITION.fullmatch(text)
     if match is None:
-        hint = " Equality is written ==." if re.search(r"[^<>=!]=[^=]", part) else ""
+        hint = " Equality is written ==." if re.search(r"[^<>=!]=[^=]", text) else ""
         raise UsageError(
-            f"--where '{part.strip()}' is not of the form COLUMN OP VALUE, with OP one of "
-            f"< <= > >= == !=, such as 'model_size>=3e8'.{hint}"
+            f"{parameter('where')} '{text.strip()}' is not of the form COLUMN OP VALUE, with OP "
+            f"one of < <= > >= == !=, such as 'model_size>=3e8'.{hint}"
         )
     column, sign, written = match.groups()
     quoted = _QUOTED.fullmatch(written)
@@ -96,7 +95,7 @@ def _condition(part: str) -> Condition:
     value = number if number is not None else (quoted.group(2) if quoted else written)
     if isinstance(value, str) and sign not in ("==", "!="):
         raise UsageError(
-            f"--where '{part.strip()}': {written} is not a number, and text can be compared with "
-            f"== and != only. Write a number like 3e8, 310M or 7B."
+            f"{parameter('where')} '{text.strip()}': {written} is not a number, and text can be "
+            "compared with == and != only. Write a number like 3e8, 310M or 7B."
         )
     return Condition(column, sign, value, f"{column}{sign}{written}")

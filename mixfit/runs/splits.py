@@ -1,4 +1,4 @@
-"""Runs to parts to fit on and parts to test on, without leakage between them.
+"""Runs to rows to fit on and rows to test on, without leakage between them.
 
 Rows of one mixture are not independent, and neither are the checkpoints of one run. So a split that
 tests new mixtures keeps all rows of a mixture on one side, and a split that tests other scales says
@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import Note, UsageError
+from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.numbers import counted, distinct, short
-from mixfit.runs.runs import group_mixtures
+from mixfit.runs.identity import group_together, logged_twice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from mixfit.base.arrays import Indices
     from mixfit.runs.runs import Runs
 
 _FOLDS = 5
 # With fewer mixtures, a fold of a fifth of them leaves too few to stand for all.
 _FEW_MIXTURES, _FOLDS_OF_FEW = 40, 10
 _LONGER = 2.0  # times the longest training length fitted that the held-out ones reach
-_SAME_LOSS = 1e-9  # relative difference below which losses are logged twice
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +33,12 @@ class HeldOut:
     """Rows to test on.
 
     Attributes:
-        column: what tables call them; parts of several splits that share it are averaged.
+        label: what tables call them; rows of several splits that share it are averaged.
         runs: the rows.
         known_mixtures: how many of their mixtures are also among the rows fitted.
     """
 
-    column: str
+    label: str
     runs: Runs
     known_mixtures: int
 
@@ -50,9 +48,9 @@ class Split:
     """Rows to fit on, and rows to test on.
 
     Attributes:
-        fold: its number among the splits that share a column, from 1.
+        fold: its number among the splits that share a label, from 1.
         train: the rows to fit.
-        tests: the parts to test on.
+        tests: the rows to test on, a label each.
     """
 
     fold: int
@@ -65,9 +63,9 @@ class Splits:
     """Splits that together make one comparison.
 
     Attributes:
-        splits: in the order of their columns and folds.
+        splits: in the order of their labels and folds.
         title: what is done, for the head of a table.
-        decisive: the columns that say which law is best.
+        decisive: the labels of the rows that say which law is best.
         notes: what a careful reader should know.
     """
 
@@ -77,31 +75,38 @@ class Splits:
     notes: tuple[Note, ...] = ()
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns, in order."""
-        return tuple(dict.fromkeys(part.column for split in self.splits for part in split.tests))
+    def labels(self) -> tuple[str, ...]:
+        """What tables call the rows to test on, in order."""
+        return tuple(dict.fromkeys(held.label for split in self.splits for held in split.tests))
+
+    @property
+    def tables(self) -> list[Runs]:
+        """The rows to fit and to test, of all splits."""
+        return [r for s in self.splits for r in (s.train, *(held.runs for held in s.tests))]
 
 
-def split_by_rows(train: Runs, tests: Sequence[Runs], columns: Sequence[str]) -> Splits:
+def split_by_rows(
+    train: Runs, tests: Sequence[Runs], labels: Sequence[str] | None = None
+) -> Splits:
     """Fit on some rows and test on others.
 
     Args:
         train: the rows to fit.
-        tests: the rows to test on, a column each; they may share rows with each other.
-        columns: what tables call them.
+        tests: the rows to test on, a label each; they may share rows with each other.
+        labels: what tables call them; left out, their model sizes where these tell them apart.
 
     Raises:
-        UsageError: if a checkpoint is both fitted and tested, or two columns have one name.
+        UsageError: if a checkpoint is both fitted and tested, or two labels are the same.
     """
-    parts = []
-    for column, test in zip(columns, tests, strict=True):
-        _refuse_shared(train, test, column)
-        parts.append(HeldOut(column, test, _count_known(train, test)))
-    if len(set(columns)) < len(columns):
-        raise UsageError("Two of --test are the same; give each once.")
+    labels = _labels(tests) if labels is None else labels
+    for label, test in zip(labels, tests, strict=True):
+        _refuse_shared(train, test, label)
+    if len(set(labels)) < len(labels):
+        raise UsageError(f"Two of {parameter('labels')} are the same; give each once.")
+    held = tuple(_held_out(*each, train) for each in zip(labels, tests, strict=True))
     title = f"fitted on {len(train):,} rows, tested on {_listed([f'{len(t):,}' for t in tests])}"
-    split = Split(1, train, tuple(parts))
-    return Splits((split,), title, tuple(columns), _mixture_notes((split,)))
+    split = Split(1, train, held)
+    return Splits((split,), title, tuple(labels), _mixture_notes((split,)))
 
 
 def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
@@ -117,20 +122,20 @@ def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
     """
     count = len(runs.mixtures)
     if folds < 2:
-        raise UsageError(f"--folds is {folds}; it must be 2 or more.")
+        raise UsageError(f"{parameter('folds')} is {folds}; it must be 2 or more.")
     if count < folds:
         raise UsageError(
-            f"--folds is {folds}, and the rows have {counted(count, 'mixture')}: a fold needs one"
-            " at least."
+            f"{parameter('folds')} is {folds}, and the rows have {counted(count, 'mixture')}:"
+            " a fold needs one at least."
         )
     order = np.random.default_rng(seed).permutation(count)
-    column = "new mixtures"
+    label = "new mixtures"
     splits = tuple(
-        _held_out_mixtures(runs, held, number, column)
+        _hold_out_mixtures(runs, held, number, label)
         for number, held in enumerate(np.array_split(order, folds), start=1)
     )
     title = f"{folds} folds over {count} mixtures"
-    return Splits(splits, title, (column,))
+    return Splits(splits, title, (label,))
 
 
 def split_learning_curve(
@@ -154,14 +159,14 @@ def split_learning_curve(
     for q in wanted:
         if not 1 <= q < count:
             raise UsageError(
-                f"--mixtures has {q}, and the rows have {counted(count, 'mixture')}: give numbers"
-                f" from 1 to {count - 1}."
+                f"{parameter('mixtures')} has {q}, and the rows have {counted(count, 'mixture')}:"
+                f" give numbers from 1 to {count - 1}."
             )
     if repeats < 1:
-        raise UsageError(f"--repeats is {repeats}; it must be 1 or more.")
+        raise UsageError(f"{parameter('repeats')} is {repeats}; it must be 1 or more.")
     orders = [np.random.default_rng([seed, r]).permutation(count) for r in range(repeats)]
     splits = tuple(
-        _held_out_mixtures(runs, order[q:], number, f"q={q}")
+        _hold_out_mixtures(runs, order[q:], number, f"q={q}")
         for q in wanted
         for number, order in enumerate(orders, start=1)
     )
@@ -185,29 +190,29 @@ def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
     if len(sizes) < 3:
         listed = " and ".join(distinct(sizes))
         raise UsageError(
-            f"--leave-size-out needs three model sizes or more, and the rows have {listed}: two"
-            " sizes cannot pin E, A and alpha together, and one says nothing about others. Use"
-            " --folds, or --test with longer trainings."
+            f"{parameter('split_sizes')} needs three model sizes or more, and the rows have"
+            f" {listed}: two sizes cannot pin E, A and alpha together, and one says nothing about"
+            f" others. Use {parameter('split_folds')}, or {parameter('split_by_rows')} with longer"
+            " trainings."
         )
     splits = []
-    labels = dict(zip(sizes.tolist(), distinct(sizes.tolist()), strict=True))
+    names = dict(zip(sizes.tolist(), distinct(sizes), strict=True))
     for size in sizes[-1:] if largest_only else sizes[2:]:
         train, test = runs.select(size > runs.N), runs.select(size == runs.N)
-        part = HeldOut(labels[float(size)], test, _count_known(train, test))
-        splits.append(Split(1, train, (part,)))
+        splits.append(Split(1, train, (_held_out(names[float(size)], test, train),)))
     notes = _mixture_notes(splits)
-    columns = tuple(split.tests[0].column for split in splits)
+    labels = tuple(split.tests[0].label for split in splits)
     if len(np.unique(splits[0].train.N)) == 2:
         text = (
-            f"{columns[0]} is predicted from two sizes, which cannot pin E, A and alpha together:"
+            f"{labels[0]} is predicted from two sizes, which cannot pin E, A and alpha together:"
             " that column is arbitrary"
         )
         notes = (Note("two-model-sizes", text), *notes)
     title = "fitted on the smaller sizes, tested on the next"
     if largest_only:
-        title = f"fitted on the smaller sizes, tested on {columns[0]}"
+        title = f"fitted on the smaller sizes, tested on {labels[0]}"
     # The first size is predicted from two, unless only the largest is.
-    return Splits(tuple(splits), title, columns[1:] or columns, notes)
+    return Splits(tuple(splits), title, labels[1:] or labels, notes)
 
 
 def split_lengths(runs: Runs) -> Splits | None:
@@ -221,14 +226,14 @@ def split_lengths(runs: Runs) -> Splits | None:
     if len(np.unique(runs.D[~long])) < 2:
         return None
     train, test = runs.select(~long), runs.select(long)
-    column = f"D>{short(longest / _LONGER)}"
-    split = Split(1, train, (HeldOut(column, test, _count_known(train, test)),))
-    title = f"fitted on the shorter trainings, tested on {column}"
-    return Splits((split,), title, (column,), _mixture_notes((split,)))
+    label = f"D>{short(longest / _LONGER)}"
+    split = Split(1, train, (_held_out(label, test, train),))
+    title = f"fitted on the shorter trainings, tested on {label}"
+    return Splits((split,), title, (label,), _mixture_notes((split,)))
 
 
 def join_splits(plans: Sequence[Splits]) -> Splits:
-    """Make one comparison of several whose columns differ; each has its say in which law is best.
+    """Make one comparison of several whose labels differ; each has its say in which law is best.
 
     Args:
         plans: one or more.
@@ -236,7 +241,7 @@ def join_splits(plans: Sequence[Splits]) -> Splits:
     return Splits(
         splits=tuple(split for plan in plans for split in plan.splits),
         title="; ".join(plan.title for plan in plans),
-        decisive=tuple(column for plan in plans for column in plan.decisive),
+        decisive=tuple(label for plan in plans for label in plan.decisive),
         notes=tuple(note for plan in plans for note in plan.notes),
     )
 
@@ -247,82 +252,77 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
     Raises:
         UsageError: if the rows have too few mixtures, sizes and lengths for either.
     """
-    found = []
+    plans = []
     if len(runs.mixtures) > 1:
         folds = _FOLDS_OF_FEW if len(runs.mixtures) < _FEW_MIXTURES else _FOLDS
-        found.append(split_folds(runs, min(folds, len(runs.mixtures)), seed=seed))
+        plans.append(split_folds(runs, min(folds, len(runs.mixtures)), seed=seed))
     if len(np.unique(runs.N)) >= 3:
-        found.append(split_sizes(runs, largest_only=True))
+        plans.append(split_sizes(runs, largest_only=True))
     elif (lengths := split_lengths(runs)) is not None:
-        found.append(lengths)
-    if not found:
+        plans.append(lengths)
+    if not plans:
         raise UsageError(
             "There is nothing to hold out, as auto must: the rows have one mixture, fewer than"
             " three model sizes and too few training lengths. Name a law, or a shrinkage."
         )
-    return join_splits(found)
+    return join_splits(plans)
 
 
-def _held_out_mixtures(runs: Runs, held: NDArray[np.intp], fold: int, column: str) -> Split:
+def _held_out(label: str, test: Runs, train: Runs) -> HeldOut:
+    (fitted, tested), _ = group_together(train.h, test.h)
+    return HeldOut(label, test, len(np.intersect1d(fitted, tested)))
+
+
+def _hold_out_mixtures(runs: Runs, held: Indices, fold: int, label: str) -> Split:
     tested = np.isin(runs.mixture, held)
-    part = HeldOut(column, runs.select(tested), 0)
-    return Split(fold, runs.select(~tested), (part,))
+    return Split(fold, runs.select(~tested), (HeldOut(label, runs.select(tested), 0),))
 
 
-def _mixture_labels(train: Runs, test: Runs) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Number the mixtures of two tables alike."""
-    labels, _ = group_mixtures(np.concatenate([train.h, test.h]))
-    return labels[: len(train)], labels[len(train) :]
-
-
-def _count_known(train: Runs, test: Runs) -> int:
-    fitted, tested = _mixture_labels(train, test)
-    return len(np.intersect1d(fitted, tested))
+def _labels(tests: Sequence[Runs]) -> list[str]:
+    """Call rows by their model sizes if each has one of its own, and else by their numbers."""
+    sizes = [short(runs.N[0]) for runs in tests if np.ptp(runs.N) == 0]
+    if len(set(sizes)) == len(tests):
+        return sizes
+    return [f"test {i}" for i in range(1, len(tests) + 1)] if len(tests) > 1 else ["test"]
 
 
 def _mixture_notes(splits: Sequence[Split]) -> tuple[Note, ...]:
     """Say how many test mixtures also stand in training."""
-    notes = []
-    for split in splits:
-        for part in split.tests:
-            if part.known_mixtures:
-                text = (
-                    f"{part.column}: {part.known_mixtures} of"
-                    f" {counted(len(part.runs.mixtures), 'test mixture')} also stand in training:"
-                    " it tests scale, not new mixtures"
-                )
-                notes.append(Note("known-mixtures", text))
-    return tuple(notes)
+    return tuple(
+        Note(
+            "known-mixtures",
+            f"{held.label}: {held.known_mixtures} of"
+            f" {counted(len(held.runs.mixtures), 'test mixture')} also stand in training:"
+            " it tests scale, not new mixtures",
+        )
+        for split in splits
+        for held in split.tests
+        if held.known_mixtures
+    )
 
 
-def _refuse_shared(train: Runs, test: Runs, column: str) -> None:
-    """Refuse a checkpoint on both sides, be it one row or one that is logged twice.
-
-    Two rows of one mixture and model size are one checkpoint if they have the same D, or the same
-    losses at nearly the same D.
-    """
-    fitted, tested = _mixture_labels(train, test)
-    at: dict[tuple[int, float], list[int]] = {}
-    for row, key in enumerate(zip(fitted.tolist(), train.N.tolist(), strict=True)):
-        at.setdefault(key, []).append(row)
-    targets = [t for t in test.targets if t in train.targets]
-    ours = np.column_stack([train.losses_of(t) for t in targets]) if targets else None
-    theirs = np.column_stack([test.losses_of(t) for t in targets]) if targets else None
-    shared = 0
-    for row, key in enumerate(zip(tested.tolist(), test.N.tolist(), strict=True)):
-        rows = np.array(at.get(key, []), dtype=np.intp)
-        same = train.D[rows] == test.D[row]
-        if ours is not None and theirs is not None and len(rows):
-            near = np.abs(train.D[rows] - test.D[row]) <= 5e-3 * test.D[row]
-            gap = np.abs(ours[rows] - theirs[row])
-            equal = (gap <= _SAME_LOSS * theirs[row]) | np.isnan(gap)
-            same |= near & equal.all(axis=1) & ~np.isnan(gap).all(axis=1)
-        shared += int(same.any())
-    if shared:
-        verb = "is" if shared == 1 else "are"
+def _refuse_shared(train: Runs, test: Runs, label: str) -> None:
+    """Refuse a checkpoint on both sides, be it logged twice, or trained twice to the same D."""
+    mixtures, _ = group_together(train.h, test.h)
+    mixture = np.concatenate(mixtures)
+    N, D = np.concatenate([train.N, test.N]), np.concatenate([train.D, test.D])
+    common = [target for target in test.targets if target in train.targets]
+    losses = np.full((len(N), len(common)), np.nan)
+    for column, target in zip(losses.T, common, strict=True):
+        column[:] = np.concatenate([train.losses_of(target), test.losses_of(target)])
+    fitted = np.arange(len(N)) < len(train)
+    _, place = np.unique(np.column_stack([mixture, N, D]), axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    shared = ~fitted & np.isin(place, place[fitted])
+    one, other = logged_twice(mixture, N, D, losses)
+    tested = np.where(fitted[one], other, one)
+    shared[tested[fitted[one] != fitted[other]]] = True
+    if shared.any():
+        count = int(np.count_nonzero(shared))
         raise UsageError(
-            f"{counted(shared, 'checkpoint')} of --test '{column}' {verb} fitted too. Let --train"
-            " and --test exclude each other."
+            f"{counted(count, 'checkpoint')} of {parameter('tests')} '{label}'"
+            f" {'is' if count == 1 else 'are'} fitted too. Let {parameter('train')} and"
+            f" {parameter('tests')} exclude each other."
         )
 
 

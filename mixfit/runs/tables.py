@@ -11,10 +11,13 @@ import hashlib
 import io
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from mixfit.base.errors import InputError, UsageError, nearest
 from mixfit.base.numbers import counted
@@ -36,7 +39,8 @@ _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-class Table(Protocol):
+@dataclass(frozen=True)
+class Table(ABC):
     """Rows of named columns, read batch by batch.
 
     Attributes:
@@ -45,31 +49,23 @@ class Table(Protocol):
         sha256: of the file's bytes, or "" for a data frame.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def sha256(self) -> str: ...  # noqa: D102
-
-    def batches(self, columns: Sequence[str]) -> Iterator[list[Cells]]:
-        """Give the cells of some columns, batch by batch, in the order of the rows."""
-        ...
-
-    def row_name(self, row: int) -> str:
-        """Name a row, counted from 0, as users count: "row 1" is the first row of data."""
-        ...
-
-
-@dataclass(frozen=True)
-class CsvTable:
-    """A CSV file, its text held in memory; every cell is read as text."""
-
     name: str
     columns: tuple[str, ...]
     sha256: str
+
+    @abstractmethod
+    def batches(self, columns: Sequence[str]) -> Iterator[list[Cells]]:
+        """Give the cells of some columns, batch by batch, in the order of the rows."""
+
+    def row_name(self, row: int) -> str:
+        """Name a row, counted from 0, as users count: "row 1" is the first row of data."""
+        return f"row {row + 1}"
+
+
+@dataclass(frozen=True)
+class CsvTable(Table):
+    """A CSV file, its text held in memory; every cell is read as text."""
+
     data: bytes
     header_lines: int
 
@@ -104,11 +100,18 @@ class CsvTable:
 
     def row_name(self, row: int) -> str:
         """Name a row and the line where it starts."""
-        # Blank lines and quoted line breaks make the two differ by more than the header.
-        for index, (line, _, _) in enumerate(_records(self.data)):
-            if index == row + 1:
-                return f"row {row + 1} (line {line})"
-        return f"row {row + 1}"
+        known = row + 1 < len(self._lines)
+        return super().row_name(row) + (f" (line {self._lines[row + 1]})" if known else "")
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """The first line of each record, up to one that Python's csv module cannot read."""
+        # Blank lines and quoted line breaks make rows and lines differ by more than the header.
+        lines = []
+        with suppress(csv.Error):
+            for line, _, _ in _records(self.data):
+                lines.append(line)
+        return lines
 
     def _explain(self, error: Exception) -> str:
         width = len(self.columns)
@@ -127,12 +130,9 @@ class CsvTable:
 
 
 @dataclass(frozen=True)
-class ParquetTable:
+class ParquetTable(Table):
     """A Parquet file, of which only the columns asked for are read."""
 
-    name: str
-    columns: tuple[str, ...]
-    sha256: str
     stored_names: tuple[str, ...]
 
     def batches(self, columns: Sequence[str]) -> Iterator[list[Cells]]:
@@ -148,27 +148,16 @@ class ParquetTable:
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(_broken_parquet(self.name, error)) from None
 
-    def row_name(self, row: int) -> str:
-        """Name a row."""
-        return f"row {row + 1}"
-
 
 @dataclass(frozen=True)
-class FrameTable:
+class FrameTable(Table):
     """A pandas data frame."""
 
-    name: str
-    columns: tuple[str, ...]
-    sha256: str
     frame: pd.DataFrame
 
     def batches(self, columns: Sequence[str]) -> Iterator[list[Cells]]:
         """Give the cells of some columns in one batch."""
         yield [self._cells(self.columns.index(column)) for column in columns]
-
-    def row_name(self, row: int) -> str:
-        """Name a row."""
-        return f"row {row + 1}"
 
     def _cells(self, position: int) -> Cells:
         import pyarrow as pa
@@ -205,8 +194,8 @@ def open_tables(sources: Sources) -> list[Table]:
     seen: set[Path] = set()
     for path_given in paths:
         name = os.fspath(path_given)
-        found = _open_directory(name) if os.path.isdir(name) else {Path(name): _open_file(name)}
-        for path, table in found.items():
+        opened = _open_directory(name) if os.path.isdir(name) else {Path(name): _open_file(name)}
+        for path, table in opened.items():
             if path.resolve() in seen:
                 raise UsageError(f"{table.name} is given twice; its rows would count double.")
             seen.add(path.resolve())

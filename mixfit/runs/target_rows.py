@@ -23,7 +23,7 @@ class TargetRows:
         D: training lengths in tokens, (rows,).
         loss: (rows,), none missing.
         mixture: (rows,) index into the mixtures.
-        mixtures: (m, k), some of which may have no row.
+        mixtures: weights (m, k), those of `Runs.mixtures`; some may have no row.
     """
 
     target: str
@@ -36,7 +36,7 @@ class TargetRows:
 
     @classmethod
     def of(cls, runs: Runs, target: str) -> TargetRows:
-        """Take those of runs.
+        """Take the rows of runs that have a loss for a target.
 
         Raises:
             UsageError: there is no such target.
@@ -59,11 +59,11 @@ class TargetRows:
 
     @property
     def h(self) -> Array:
-        """The weights, (rows, k)."""
+        """The weights, (rows, k), the same to the last bit in all rows of a mixture."""
         return self.mixtures[self.mixture]
 
     def select(self, rows: Mask | Indices) -> TargetRows:
-        """Take some rows: a mask (rows,), or their indices."""
+        """Take some rows, by a mask (rows,) or their indices; the mixtures keep their numbers."""
         return replace(
             self,
             N=self.N[rows],

@@ -13,7 +13,7 @@ from mixfit.fitting.file import fit_to_plain
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 
 
 @pytest.fixture(scope="module")

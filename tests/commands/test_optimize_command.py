@@ -15,7 +15,7 @@ from mixfit.commands.optimize import optimize
 from mixfit.fitting.file import save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 
 BUDGET = ("--model-size", "1B", "--tokens", "10B")
 

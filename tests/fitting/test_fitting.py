@@ -14,7 +14,8 @@ from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
-from mixfit.runs.runs import Runs, read_runs
+from mixfit.runs.read import read_runs
+from mixfit.runs.runs import Runs
 
 DOMAINS = ("web", "code", "books")
 MODEL_SIZES = (5e7, 1e8, 2e8, 4e8)

@@ -12,7 +12,7 @@ from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.planner import Planner, jensen_shannon, optimize, target_weights
-from mixfit.runs.runs import read_runs
+from mixfit.runs.read import read_runs
 
 DOMAINS = ("arxiv", "book", "c4", "github", "commoncrawl", "stackexchange", "wikipedia")
 # The paper's Table 16, in percent.

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixfit.base.errors import UsageError
-from mixfit.runs.runs import Runs, group_mixtures, read_runs
+from mixfit.runs.identity import group_mixtures
+from mixfit.runs.read import read_runs
+from mixfit.runs.runs import Runs
 from mixfit.runs.splits import (
     join_splits,
     split_by_rows,
@@ -17,6 +19,18 @@ from mixfit.runs.splits import (
     split_lengths,
     split_sizes,
 )
+
+OPTIONS = {
+    "tests": "--test",
+    "split_by_rows": "--test",
+    "split_folds": "--folds",
+    "split_sizes": "--leave-size-out",
+}
+
+
+def said(caught):
+    """Give the text of an error as the command line does."""
+    return caught.value.said_with(lambda name: OPTIONS.get(name, f"--{name}"))
 
 
 def table(mixtures=10, sizes=(1e8, 2e8, 4e8), lengths=(1e9, 2e9, 4e9, 8e9), seed=0):
@@ -69,7 +83,7 @@ def test_no_mixture_stands_on_both_sides_of_a_learning_curve(q, seed):
 def test_learning_curve_repeats_nest_and_differ():
     runs = table(10)
     plan = split_learning_curve(runs, [6, 3, 3], repeats=2, seed=1)
-    assert plan.columns == ("q=3", "q=6")
+    assert plan.labels == ("q=3", "q=6")
     assert plan.decisive == ("q=6",)
     assert [split.fold for split in plan.splits] == [1, 2, 1, 2]
     small, other, large, _ = (split.train for split in plan.splits)
@@ -87,7 +101,7 @@ def test_folds_depend_on_the_seed_only():
 
 def test_sizes_are_predicted_from_the_smaller_ones():
     plan = split_sizes(table(sizes=(1e8, 2e8, 4e8, 8e8)))
-    assert plan.columns == ("400M", "800M")
+    assert plan.labels == ("400M", "800M")
     assert plan.decisive == ("800M",)
     for split, size in zip(plan.splits, (4e8, 8e8), strict=True):
         assert set(split.tests[0].runs.N) == {size}
@@ -99,19 +113,19 @@ def test_sizes_are_predicted_from_the_smaller_ones():
         "400M: 10 of 10 test mixtures also stand in training: it tests scale, not new mixtures",
         "800M: 10 of 10 test mixtures also stand in training: it tests scale, not new mixtures",
     ]
-    assert split_sizes(table(), largest_only=True).columns == ("400M",)
+    assert split_sizes(table(), largest_only=True).labels == ("400M",)
 
 
 def test_sizes_close_together_have_labels_of_their_own():
     plan = split_sizes(table(sizes=(1e9, 1.001e9, 1.002e9, 1.003e9)))
-    assert plan.columns == ("1.002B", "1.003B")
+    assert plan.labels == ("1.002B", "1.003B")
 
 
 @pytest.mark.parametrize(("sizes", "listed"), [((1e8,), "100M"), ((1e8, 2e8), "100M and 200M")])
 def test_fewer_than_three_sizes_are_refused(sizes, listed):
     with pytest.raises(UsageError) as caught:
         split_sizes(table(sizes=sizes))
-    assert str(caught.value) == (
+    assert said(caught) == (
         f"--leave-size-out needs three model sizes or more, and the rows have {listed}: two sizes"
         " cannot pin E, A and alpha together, and one says nothing about others. Use --folds, or"
         " --test with longer trainings."
@@ -120,7 +134,7 @@ def test_fewer_than_three_sizes_are_refused(sizes, listed):
 
 def test_lengths_hold_out_the_longest_half():
     plan = split_lengths(table())
-    assert plan.columns == ("D>4B",)
+    assert plan.labels == ("D>4B",)
     assert set(plan.splits[0].train.D) == {1e9, 2e9, 4e9}
     assert set(plan.splits[0].tests[0].runs.D) == {8e9}
     assert split_lengths(table(lengths=(1e9, 2e9, 3e9))) is None
@@ -131,9 +145,32 @@ def test_rows_on_both_sides_are_refused():
     train, test = runs.select(runs.N < 4e8), runs.select(runs.D > 2e9)
     with pytest.raises(UsageError) as caught:
         split_by_rows(train, [test], ["test"])
-    assert str(caught.value) == (
+    assert said(caught) == (
         "40 checkpoints of --test 'test' are fitted too. Let --train and --test exclude each other."
     )
+
+    assert str(caught.value) == (
+        "40 checkpoints of tests 'test' are fitted too. Let train and tests exclude each other."
+    )
+
+
+def test_rows_to_test_are_called_by_their_sizes_where_these_tell_them_apart():
+    runs = table()
+    train, *tests = (runs.select(size == runs.N) for size in (1e8, 2e8, 4e8))
+    assert split_by_rows(train, tests).labels == ("200M", "400M")
+    short, long = (tests[0].select(rows) for rows in (tests[0].D < 3e9, tests[0].D > 3e9))
+    assert split_by_rows(train, [short, long]).labels == ("test 1", "test 2")
+    both = runs.select(runs.N > 1e8)
+    assert split_by_rows(train, [both]).labels == ("test",)
+    assert split_by_rows(train, [both, tests[1]]).labels == ("test 1", "test 2")
+    assert split_by_rows(train, [both], ["larger"]).labels == ("larger",)
+
+
+def test_a_second_training_to_the_same_length_is_not_on_both_sides():
+    h, losses = [[0.5, 0.5]] * 2, {"x": [2.0, 2.1]}
+    runs = Runs.from_arrays([1e8, 1e8], [2e10, 2e10], h, losses, ["a", "b"])
+    with pytest.raises(UsageError, match=r"^1 checkpoint of tests 'late' is fitted too\."):
+        split_by_rows(runs.select([0]), [runs.select([1])], ["late"])
 
 
 def test_a_checkpoint_logged_twice_is_not_on_both_sides():
@@ -141,7 +178,7 @@ def test_a_checkpoint_logged_twice_is_not_on_both_sides():
     runs = Runs.from_arrays([1e8, 1e8], [1.9998e10, 2e10], h, losses, ["a", "b"])
     with pytest.raises(UsageError) as caught:
         split_by_rows(runs.select([0]), [runs.select([1])], ["late"])
-    assert str(caught.value) == (
+    assert said(caught) == (
         "1 checkpoint of --test 'late' is fitted too. Let --train and --test exclude each other."
     )
     runs = Runs.from_arrays([1e8, 1e8], [1.9e10, 2e10], h, losses, ["a", "b"])
@@ -163,7 +200,7 @@ def test_known_mixtures_are_counted():
 def test_joined_splits_have_their_say_each():
     runs = table()
     plan = join_splits([split_folds(runs, 2), split_sizes(runs, largest_only=True)])
-    assert plan.columns == plan.decisive == ("new mixtures", "400M")
+    assert plan.labels == plan.decisive == ("new mixtures", "400M")
     assert plan.title == "2 folds over 10 mixtures; fitted on the smaller sizes, tested on 400M"
 
 
@@ -191,14 +228,14 @@ def test_joined_splits_have_their_say_each():
             lambda r: split_by_rows(
                 r.select(r.N < 2e8), [r.select(r.N == 2e8), r.select(r.N == 4e8)], ["t", "t"]
             ),
-            "Two of --test are the same; give each once.",
+            "Two of --labels are the same; give each once.",
         ),
     ],
 )
 def test_what_cannot_be_split_is_refused(split, text):
     with pytest.raises(UsageError) as caught:
         split(table())
-    assert str(caught.value) == text
+    assert said(caught) == text
 
 
 def test_the_paper_s_split_of_the_real_runs(real_runs):
@@ -214,4 +251,4 @@ def test_the_paper_s_split_of_the_real_runs(real_runs):
         split_by_rows(
             read_runs(real_runs, where=early), [read_runs(real_runs, where=late)], ["late"]
         )
-    assert str(caught.value).startswith("60 checkpoints of --test 'late' are fitted too.")
+    assert said(caught).startswith("60 checkpoints of --test 'late' are fitted too.")

@@ -1,0 +1,153 @@
+"""Who takes part in a comparison: laws, laws whose shrinkage is chosen, and regressions."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.base.errors import NotApplicableError, UsageError, nearest, parameter
+from mixfit.evaluation.heldout import CONVERGED, Result
+from mixfit.evaluation.regressors import REGRESSORS
+from mixfit.fitting.fit import refusals, target_fit
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.shrunk import AutoLaw, ShrunkLaw, law_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mixfit.evaluation.regressors import Fitter
+    from mixfit.fitting.search import TargetSearch
+    from mixfit.laws.law import Law
+    from mixfit.runs.runs import Runs
+    from mixfit.runs.splits import Splits
+    from mixfit.runs.target_rows import TargetRows
+
+
+@dataclass(frozen=True)
+class LawContender:
+    """A law.
+
+    Attributes:
+        law: with its shrinkage, which may be chosen for each split anew.
+    """
+
+    law: ShrunkLaw | AutoLaw
+    excluded: str = ""
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return str(self.law)
+
+    @property
+    def declared(self) -> Law:
+        """The law as it was declared."""
+        return self.law.law
+
+    def refused(self, runs: Runs) -> dict[str, str]:
+        """Give the targets that it cannot be fitted to or cannot predict, each with the reason."""
+        return refusals(self.declared, runs)
+
+    def result(self, search: TargetSearch, parts: Sequence[TargetRows], split: int) -> Result:
+        """Fit and predict (see `mixfit.evaluation.heldout.Contender`)."""
+        assert isinstance(self.law, ShrunkLaw), "a shrinkage is chosen before a fit"
+        fitted = target_fit(search, self.law)
+        # A law may overflow far from the rows fitted; whoever counts nonsense sees it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted = tuple(fitted.predict(rows.N, rows.D, rows.h) for rows in parts)
+        return Result(
+            predicted,
+            fitted.law.count(len(search.rows.domains)),
+            search.seconds(self.law),
+            fitted.status,
+            failed=not np.isfinite(fitted.huber),
+        )
+
+
+@dataclass(frozen=True)
+class RegressionContender:
+    """A regression that is no law.
+
+    Attributes:
+        label: its name.
+        fitter: from rows and random numbers to what predicts.
+        excluded: why it cannot be chosen.
+    """
+
+    label: str
+    fitter: Fitter
+    excluded: str = "it is no law"
+    declared: None = None
+
+    def refused(self, runs: Runs) -> dict[str, str]:
+        """Give nothing: whatever has rows can be fitted."""
+        return {}
+
+    def result(self, search: TargetSearch, parts: Sequence[TargetRows], split: int) -> Result:
+        """Fit and predict (see `mixfit.evaluation.heldout.Contender`)."""
+        begin = time.perf_counter()
+        names = (search.rows.target, self.label)
+        seeds = [search.options.seed, *(zlib.crc32(name.encode()) for name in names), split]
+        try:
+            fitted = self.fitter(search.rows, np.random.default_rng(seeds))
+        except NotApplicableError as error:
+            nothing = tuple(np.full(len(rows), np.nan) for rows in parts)
+            return Result(nothing, None, 0.0, str(error), failed=True)
+        predicted = tuple(fitted.predict(rows.N, rows.D, rows.h) for rows in parts)
+        return Result(predicted, fitted.parameters, time.perf_counter() - begin, CONVERGED)
+
+
+Entrant = LawContender | RegressionContender
+
+
+def contenders_of(
+    laws: Sequence[str | Law | ShrunkLaw | AutoLaw],
+) -> tuple[Entrant, ...]:
+    """Take laws and regressions by name, and laws of a user's own.
+
+    Raises:
+        UsageError: if a name is neither, one is given twice, or a regression needs an extra that
+            is not installed.
+    """
+    contenders = tuple(_contender(law) for law in laws)
+    labels = [contender.label for contender in contenders]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{parameter('law')} {twice} is given twice.")
+    return contenders
+
+
+def _contender(law: str | Law | ShrunkLaw | AutoLaw) -> Entrant:
+    if isinstance(law, str) and law in REGRESSORS:
+        return RegressionContender(law, REGRESSORS[law]())
+    if isinstance(law, str) and ":" not in law and law not in CATALOGUE:
+        known = [*CATALOGUE, *REGRESSORS]
+        raise UsageError(
+            f"There is no law '{law}'.{nearest(law, known)} Laws: {', '.join(CATALOGUE)};"
+            f" regressions: {', '.join(REGRESSORS)}."
+        )
+    return LawContender(law_of(law))
+
+
+def refusals_in(
+    splits: Splits,
+    contenders: Sequence[Entrant],
+    targets: Sequence[str],
+) -> dict[tuple[str, str], str]:
+    """Give (label, target) that cannot be compared in some part of some split, to the reason."""
+    refused: dict[tuple[str, str], str] = {}
+    for contender in contenders:
+        for target, reason in _refused_anywhere(contender, splits):
+            if target in targets:
+                refused.setdefault((contender.label, target), reason)
+    return refused
+
+
+def _refused_anywhere(contender: Entrant, splits: Splits) -> Iterator[tuple[str, str]]:
+    for split in splits.splits:
+        for runs in (split.train, *(part.runs for part in split.tests)):
+            yield from contender.refused(runs).items()
