@@ -37,26 +37,35 @@ def read_yaml(path: str | Path, schema: str) -> dict[str, Any]:
     Raises:
         InputError: if it is not there, is not YAML, or has another schema.
     """
+    content = load_yaml(path)
+    schema_of_file = content.get("schema") if isinstance(content, dict) else None
+    if schema_of_file != schema:
+        what = f"its schema is '{schema_of_file}'" if schema_of_file else "it has no schema"
+        raise InputError(f"{path}: {what}, not '{schema}'. Give a file of that kind.")
+    return dict(content)
+
+
+def load_yaml(path: str | Path) -> Any:
+    """Read plain data from a YAML file.
+
+    Raises:
+        InputError: if it is not there or is not YAML.
+    """
     import yaml
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as text ({error}).") from None
     try:
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or "unreadable"
         raise InputError(f"{path}{place}: this is not YAML ({reason}).") from None
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != schema:
-        what = f"its schema is '{found}'" if found else "it has no schema"
-        raise InputError(f"{path}: {what}, not '{schema}'. Give a file of that kind.")
-    return dict(content)
 
 
 def plain_notes(notes: Sequence[Note]) -> list[dict[str, str]]:

@@ -171,9 +171,7 @@ def _interior_with_rows(p: Polytope) -> Interior | None:
     return _make_interior(p, np.clip(centre, p.lower, p.upper), free, stuck)
 
 
-def _make_interior(
-    p: Polytope, centre: Array, free: Mask, stuck: Mask
-) -> Interior:
+def _make_interior(p: Polytope, centre: Array, free: Mask, stuck: Mask) -> Interior:
     centre = centre.copy()
     at_upper = np.abs(p.upper - centre) < np.abs(centre - p.lower)
     centre[~free] = np.where(at_upper, p.upper, p.lower)[~free]
