@@ -266,8 +266,8 @@ class Planner:
         if low > high:
             raise UsageError(
                 f"{parameter('flops')} {flops:g}: no N from {short(N_low)} to {short(N_high)} and "
-                f"D from {short(D_low)} to {short(D_high)} have 6 N D = {flops:g}; these ranges hold "
-                f"{6 * N_low * D_low:.2g} to {6 * N_high * D_high:.2g}. Change "
+                f"D from {short(D_low)} to {short(D_high)} have 6 N D = {flops:g}; these ranges "
+                f"hold {6 * N_low * D_low:.2g} to {6 * N_high * D_high:.2g}. Change "
                 f"{sizes_searched} or {tokens_searched}."
             )
         return low, high

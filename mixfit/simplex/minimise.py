@@ -94,6 +94,7 @@ def minimise(
     if not convex:
         # The central start stays whatever its value.
         points.append(problem.pulled_in(inside.centre))
+        points = _distinct([problem.inside_limits(h) for h in points])
         ends = sorted((problem.approach(h) for h in points), key=lambda end: end[0])
         points = _distinct([h for _, h in ends])[: _FEW_STARTS if few else _MOST_POLISHED]
     value, h, multipliers = min((problem.polish(h) for h in points), key=lambda end: end[0])
@@ -188,7 +189,11 @@ def most_slack(
 
 @dataclass(frozen=True, eq=False)
 class _Relaxed:
-    """Limits, each wider by one number."""
+    """Limits, each wider by one number.
+
+    For limits that hold at one mixture only, such as the losses of one that cannot be bettered:
+    without an inside there is no way to a certificate.
+    """
 
     limits: Limits
     by: float

@@ -101,17 +101,17 @@ class OverMixtures:
         return float(self._slacks(h).min(initial=np.inf))
 
     def inside_limits(self, h: Array) -> Array:
-        """Move a mixture towards the centre until it is strictly inside the limits."""
+        """Give a mixture itself where it is strictly inside the limits, and the centre if not."""
         if self._limits is None or self._limits.values(h).max() < -THIN / 10:
             return h
-        for share in (0.01, 0.03, 0.1, 0.3, 0.6):
-            mixed: Array = (1.0 - share) * h + share * self.centre
-            if self._limits.values(mixed).max() < -THIN / 10 and self._slack(mixed) > 0:
-                return mixed
         return self.centre if self._slack(self.centre) > 0 else self._nudged()
 
     def _nudged(self) -> Array:
-        """Move the centre off the linear constraints without leaving the limits."""
+        """Move the centre off the linear constraints without leaving the limits.
+
+        Limits with hardly an inside may have it where weights are 0, from where no step
+        is possible.
+        """
         assert self._limits is not None
         for share in 10.0 ** -np.arange(1.0, 13.0):
             mixed: Array = (1.0 - share) * self.centre + share * self._inside.centre
