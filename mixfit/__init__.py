@@ -15,77 +15,54 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mixfit._version import __version__
+from mixfit import reports as _reports  # noqa: F401 (so that results show themselves)
 
-if TYPE_CHECKING:
-    from mixfit.base.errors import InputError, MixfitError, Note, UsageError
-    from mixfit.evaluation.choose import fit_auto
-    from mixfit.evaluation.compare import compare_laws
-    from mixfit.evaluation.comparison import Comparison
-    from mixfit.evaluation.evaluate import Evaluation, evaluate
-    from mixfit.fitting.file import load_fit, save_fit
-    from mixfit.fitting.fit import fit
-    from mixfit.fitting.result import Fit, FitOptions, TargetFit
-    from mixfit.mixture.constraints import Constraints
-    from mixfit.mixture.planner import Planner, optimize
-    from mixfit.runs.read import read_runs
-    from mixfit.runs.runs import Runs
-    from mixfit.runs.splits import split_by_rows, split_folds, split_learning_curve, split_sizes
+if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
+    from mixfit._version import __version__ as __version__
+    from mixfit.base.errors import InputError as InputError
+    from mixfit.base.errors import MixfitError as MixfitError
+    from mixfit.base.errors import Note as Note
+    from mixfit.base.errors import UsageError as UsageError
+    from mixfit.evaluation.choose import fit_auto as fit_auto
+    from mixfit.evaluation.compare import compare_laws as compare_laws
+    from mixfit.evaluation.comparison import Comparison as Comparison
+    from mixfit.evaluation.evaluate import Evaluation as Evaluation
+    from mixfit.evaluation.evaluate import evaluate as evaluate
+    from mixfit.fitting.file import load_fit as load_fit
+    from mixfit.fitting.file import save_fit as save_fit
+    from mixfit.fitting.fit import fit as fit
+    from mixfit.fitting.result import Fit as Fit
+    from mixfit.fitting.result import FitOptions as FitOptions
+    from mixfit.fitting.result import TargetFit as TargetFit
+    from mixfit.mixture.constraints import Constraints as Constraints
+    from mixfit.mixture.planner import Planner as Planner
+    from mixfit.mixture.planner import optimize as optimize
+    from mixfit.runs.read import read_runs as read_runs
+    from mixfit.runs.runs import Runs as Runs
+    from mixfit.runs.splits import split_by_rows as split_by_rows
+    from mixfit.runs.splits import split_folds as split_folds
+    from mixfit.runs.splits import split_learning_curve as split_learning_curve
+    from mixfit.runs.splits import split_sizes as split_sizes
 
-_HOME = {
-    "Comparison": "evaluation.comparison",
-    "Constraints": "mixture.constraints",
-    "Evaluation": "evaluation.evaluate",
-    "Fit": "fitting.result",
-    "FitOptions": "fitting.result",
-    "InputError": "base.errors",
-    "MixfitError": "base.errors",
-    "Note": "base.errors",
-    "Planner": "mixture.planner",
-    "Runs": "runs.runs",
-    "TargetFit": "fitting.result",
-    "UsageError": "base.errors",
-    "compare_laws": "evaluation.compare",
-    "evaluate": "evaluation.evaluate",
-    "fit": "fitting.fit",
-    "fit_auto": "evaluation.choose",
-    "load_fit": "fitting.file",
-    "optimize": "mixture.planner",
-    "read_runs": "runs.read",
-    "save_fit": "fitting.file",
-    "split_by_rows": "runs.splits",
-    "split_folds": "runs.splits",
-    "split_learning_curve": "runs.splits",
-    "split_sizes": "runs.splits",
+_NAMES = {
+    "_version": ("__version__",),
+    "base.errors": ("InputError", "MixfitError", "Note", "UsageError"),
+    "evaluation.choose": ("fit_auto",),
+    "evaluation.compare": ("compare_laws",),
+    "evaluation.comparison": ("Comparison",),
+    "evaluation.evaluate": ("Evaluation", "evaluate"),
+    "fitting.file": ("load_fit", "save_fit"),
+    "fitting.fit": ("fit",),
+    "fitting.result": ("Fit", "FitOptions", "TargetFit"),
+    "mixture.constraints": ("Constraints",),
+    "mixture.planner": ("Planner", "optimize"),
+    "runs.read": ("read_runs",),
+    "runs.runs": ("Runs",),
+    "runs.splits": ("split_by_rows", "split_folds", "split_learning_curve", "split_sizes"),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [
-    "Comparison",
-    "Constraints",
-    "Evaluation",
-    "Fit",
-    "FitOptions",
-    "InputError",
-    "MixfitError",
-    "Note",
-    "Planner",
-    "Runs",
-    "TargetFit",
-    "UsageError",
-    "__version__",
-    "compare_laws",
-    "evaluate",
-    "fit",
-    "fit_auto",
-    "load_fit",
-    "optimize",
-    "read_runs",
-    "save_fit",
-    "split_by_rows",
-    "split_folds",
-    "split_learning_curve",
-    "split_sizes",
-]
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> object:
@@ -94,3 +71,7 @@ def __getattr__(name: str) -> object:
     value = getattr(import_module(f"mixfit.{_HOME[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)

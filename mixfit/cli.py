@@ -17,8 +17,10 @@ from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
+from mixfit.commands.options import option_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 app = typer.Typer(
@@ -30,11 +32,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("fit")(fit)
-app.command("eval")(evaluate)
-app.command("compare")(compare)
-app.command("optimize")(optimize)
-app.command("laws")(laws)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "fit": fit,
+    "eval": evaluate,
+    "compare": compare,
+    "optimize": optimize,
+    "laws": laws,
+}
+for _name, _command in _COMMANDS.items():
+    # A short help is not cut, as the first line of the help would be.
+    app.command(_name, short_help=(_command.__doc__ or "").partition("\n")[0])(_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -45,6 +52,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -52,7 +60,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    pass
+    context.ensure_object(dict)["command"] = context.invoked_subcommand
 
 
 class _StoppedError(BaseException):
@@ -74,10 +82,12 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    asked: dict[str, str] = {}  # the command, told by `_common`
     try:
-        app()
+        app(obj=asked)
     except MixfitError as error:
-        print(f"error: {error}", file=sys.stderr)
+        text = error.said_with(option_of(asked.get("command", "")))
+        print(f"error: {text}", file=sys.stderr)
         sys.exit(2)
     except _StoppedError as stopped:
         print("stopped", file=sys.stderr)

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from test_fitting import QUICK
-from test_laws import PLAIN
+from helpers import DESIGNED_NAMES, QUICK
+from reference.equations import PLAIN
 
 from mixfit.fitting.fit import fit
 from mixfit.fitting.objective import huber
@@ -136,7 +136,7 @@ def test_big_tables_of_every_kind_are_alike(script, tmp_path):
     )
 
 
-@pytest.mark.parametrize("law", PLAIN)
+@pytest.mark.parametrize("law", DESIGNED_NAMES)
 @pytest.mark.parametrize("domains", [2, 64])
 def test_losses_are_realistic(script, law, domains):
     table = script.big_table(

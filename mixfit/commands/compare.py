@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixfit.commands import options as given
+from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,16 +93,12 @@ def compare(
     """
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out, write_text
-    from mixfit.base.parallel import Executor
     from mixfit.base.plain import to_yaml
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
     from mixfit.fitting.result import FitOptions
-    from mixfit.reports.compare import FORMATS, format_comparison, print_comparison, recommendation
-    from mixfit.reports.fit import describe_runs
-    from mixfit.reports.progress import progress_of
-    from mixfit.reports.text import print_labelled, print_notes
+    from mixfit.reports.compare import FORMATS, report_comparison
     from mixfit.runs.splits import split_by_rows
 
     laws = law or ["additive", "joint", "coupled"]
@@ -124,20 +121,17 @@ def compare(
         if tests
         else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
-    executor = Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
-    found = compare_laws(splits, laws, options=chosen, jobs=executor)
-    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
-        write_text(out, to_yaml(comparison_to_plain(found, chosen, table, tests)))
-    if out != "-":
-        if table_format == "text":
-            print_comparison(found, describe_runs(table), quiet=quiet)
-        else:
-            typer.echo(format_comparison(found, table_format), nl=False)
-            if not quiet:
-                print_notes(found.notes)
-                print_labelled("note", recommendation(found))
-    if out not in (None, "-") and not quiet:
-        print_labelled("wrote", str(out))
+    executor = given.executor(jobs, cluster, quiet=quiet)
+    comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
+    finish(
+        out,
+        lambda path: write_text(
+            path, to_yaml(comparison_to_plain(comparison, chosen, table, tests))
+        ),
+        lambda: report_comparison(comparison, table.summary, table_format),
+        quiet=quiet,
+        form=table_format,
+    )
 
 
 def _check_one_split(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mixfit.commands import options as given
+from mixfit.commands.output import finish
 
 
 def evaluate(
@@ -47,9 +48,8 @@ def evaluate(
     from mixfit.evaluation.evaluation_file import evaluation_to_plain
     from mixfit.evaluation.predictions import check_predictions_path, save_predictions
     from mixfit.fitting.file import load_fit
-    from mixfit.reports.evaluate import print_evaluation, print_gate
-    from mixfit.reports.fit import describe_runs
-    from mixfit.reports.text import print_labelled
+    from mixfit.reports.evaluate import gate, report_evaluation
+    from mixfit.reports.render import print_remarks
 
     for path in (out, predictions):
         check_out(path, [fit, *runs])
@@ -57,17 +57,19 @@ def evaluate(
         check_predictions_path(predictions)
     loaded = load_fit(fit)
     table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
-    found = evaluate_fit(loaded, table)
-    # Files first, so that a pipe that is closed loses nothing.
+    evaluation = evaluate_fit(loaded, table)
     if predictions is not None:
-        save_predictions(found, table, predictions)
-    if out is not None:
-        write_text(out, to_yaml(evaluation_to_plain(found, fit, table, max_mre)))
-    if out != "-":
-        title = f"{loaded.law} law of {fit} on {describe_runs(table)}"
-        print_evaluation(found, title, quiet=quiet)
-    for path in (out, predictions):
-        if path not in (None, "-") and not quiet:
-            print_labelled("wrote", str(path))
-    if max_mre is not None and not print_gate(found, max_mre):
-        raise typer.Exit(1)
+        save_predictions(evaluation, table, predictions)
+    finish(
+        out,
+        lambda path: write_text(
+            path, to_yaml(evaluation_to_plain(evaluation, fit, table, max_mre))
+        ),
+        lambda: report_evaluation(evaluation, f"{loaded.law} law of {fit} on {table.summary}"),
+        quiet=quiet,
+        also_written=[predictions],
+    )
+    if max_mre is not None:
+        print_remarks([gate(evaluation, max_mre)])
+        if evaluation.targets_over(max_mre):
+            raise typer.Exit(1)

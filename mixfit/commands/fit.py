@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mixfit.commands import options as given
+from mixfit.commands.output import finish
 
 
 def fit(
@@ -46,15 +47,12 @@ def fit(
     """
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
-    from mixfit.base.parallel import Executor
     from mixfit.evaluation.choose import AUTO, fit_auto
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.result import FitOptions
     from mixfit.laws.shrunk import NONE, AutoLaw, parse_law
-    from mixfit.reports.fit import print_fit
-    from mixfit.reports.progress import progress_of
-    from mixfit.reports.text import print_labelled
+    from mixfit.reports.fit import report_fit
 
     if law == AUTO and shrink != NONE:
         raise UsageError("--law auto chooses the shrinkage too; leave --shrink out.")
@@ -62,15 +60,10 @@ def fit(
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
-    executor = Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
+    executor = given.executor(jobs, cluster, quiet=quiet)
     fitted = (
         fit_auto(table, wanted, options=chosen, jobs=executor)
         if isinstance(wanted, str | AutoLaw)
         else fit_runs(table, wanted, options=chosen, jobs=executor)
     )
-    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
-        save_fit(fitted, out)
-    if out != "-":
-        print_fit(fitted, table, quiet=quiet)
-    if out not in (None, "-") and not quiet:
-        print_labelled("wrote", str(out))
+    finish(out, lambda path: save_fit(fitted, path), lambda: report_fit(fitted, table), quiet=quiet)

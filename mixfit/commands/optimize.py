@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixfit.commands.options import FitArgument, Out, Quiet  # noqa: TC001 (typer reads them)
+from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mixfit.mixture.result import Mixture, PureTarget, Study
 
 _BUDGET, _ASKED, _COMPARED = "Budget", "Constraints", "Comparison"
+_NONE_OBSERVED = (
+    "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
+)
 
 
 def _repeated(metavar: str, text: str, panel: str) -> typer.models.OptionInfo:
@@ -157,10 +161,14 @@ def optimize(
 
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
-    from mixfit.base.files import check_out
+    from mixfit.base.files import check_out, write_text
+    from mixfit.base.plain import to_yaml
     from mixfit.commands import mixtures as texts
     from mixfit.fitting.file import load_fit
+    from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
     from mixfit.mixture.planner import Planner
+    from mixfit.reports.optimize import report_result
+    from mixfit.reports.report import Remark
 
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
@@ -195,7 +203,23 @@ def optimize(
         each_target,
         compared,
     )
-    _finish(answer(request), request, fit, out, form, prefixes, quiet=quiet)
+    result = answer(request)
+    mixtures, pure, study = result.mixtures, result.pure, result.study
+
+    def write(path: str) -> None:
+        if form == "yaml":
+            text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
+        else:
+            text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
+        write_text(path, text)
+
+    finish(
+        out,
+        write,
+        lambda: report_result(f"{loaded.law} law of {fit}", mixtures, pure, study),
+        quiet=quiet,
+        always=[] if len(observed) else [Remark("note", _NONE_OBSERVED)],
+    )
 
 
 @dataclass(frozen=True)
@@ -245,38 +269,3 @@ def answer(request: Request) -> Answer:
     if len(mixtures) > 1:
         return Answer(mixtures)
     return Answer(mixtures, study=planner.study(mixtures[0], request.baselines))
-
-
-def _finish(
-    answer: Answer,
-    request: Request,
-    fit: str,
-    out: str | None,
-    form: str,
-    prefixes: str | None,
-    *,
-    quiet: bool,
-) -> None:
-    from mixfit.base.files import write_text
-    from mixfit.base.plain import to_yaml
-    from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
-    from mixfit.reports.optimize import print_result
-    from mixfit.reports.text import print_labelled
-
-    mixtures, pure, study = answer.mixtures, answer.pure, answer.study
-    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
-        if form == "yaml":
-            text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
-        else:
-            text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
-        write_text(out, text)
-    question = request.planner.question
-    if out != "-":
-        print_result(f"{question.fit.law} law of {fit}", mixtures, pure, study, quiet=quiet)
-    if not len(question.observed) and not quiet:
-        text = (
-            "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
-        )
-        print_labelled("note", text)
-    if out not in (None, "-") and not quiet:
-        print_labelled("wrote", str(out))

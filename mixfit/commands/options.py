@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from mixfit.base.parallel import Executor
     from mixfit.runs.runs import Runs
 
 RunsArgument = Annotated[
@@ -110,6 +111,42 @@ Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print no notes and no progress."),
 ]
+
+
+# Options that are not called as the function or its parameter in Python is, by command.
+OTHER_NAMES = {
+    "compare": {
+        "labels": "--test",
+        "split_by_rows": "--test",
+        "split_folds": "--folds",
+        "split_sizes": "--leave-size-out",
+        "tests": "--test",
+    },
+    "optimize": {
+        "form": "--format",
+        "groups": "--group",
+        "no_worse_than_mixture": "--no-worse-than",
+        "targets": "--target",
+    },
+}
+
+
+def option_of(command: str) -> Callable[[str], str]:
+    """Give what an error calls a parameter where a command was run (see `MixfitError.said_with`).
+
+    >>> option_of("optimize")("targets"), option_of("fit")("model_size")
+    ('--target', '--model-size')
+    """
+    others = OTHER_NAMES.get(command, {})
+    return lambda name: others.get(name, "--" + name.replace("_", "-"))
+
+
+def executor(jobs: int | None, cluster: str | None, *, quiet: bool) -> Executor:
+    """Make what spreads the work, and shows on a terminal how far it is."""
+    from mixfit.base.parallel import Executor
+    from mixfit.reports.progress import progress_of
+
+    return Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
 
 
 def read(

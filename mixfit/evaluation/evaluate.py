@@ -10,6 +10,7 @@ import numpy as np
 from mixfit.base.errors import InputError, Note
 from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
 from mixfit.base.numbers import short
+from mixfit.base.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Shown):
     """A fit's predictions of some runs.
 
     Attributes:

@@ -8,11 +8,13 @@ import numpy as np
 
 from mixfit.base.errors import Note
 from mixfit.base.numbers import distinct, short
+from mixfit.laws.coefficients import Constant
+from mixfit.laws.parameters import POSITIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Mask
     from mixfit.fitting.search import Solved
     from mixfit.laws.formula import Formula
     from mixfit.laws.law import Law
@@ -78,15 +80,16 @@ def diagnose(solved: Solved, domains: Sequence[str]) -> tuple[str, tuple[Note, .
     lower, upper = formula.bounds
     notes = []
     at_bound = (theta <= lower) | (theta >= upper)
-    for place in np.flatnonzero(at_bound):
-        if names[place] == "E" and theta[place] == 0.0:
-            text = "E is at its lower bound 0"
-            text += ", so alpha and A are not pinned by these sizes" if "alpha" in names else ""
-            notes.append(Note("at-bound", text))
+    constant = _places_of_constant(formula)
+    for place in np.flatnonzero(at_bound & constant & (theta == 0.0)):
+        text = f"{names[place]} is at its lower bound 0"
+        for exponent, role in _fading_in_size(formula.law):
+            text += f", so {exponent} and {role} are not pinned by these sizes"
+        notes.append(Note("at-bound", text))
     # The model at the optimum says how much moving one parameter by 1 (a factor e for those that
     # are positive) costs when all others follow as well as they can.
     here = solved.objective.at(theta)
-    loose = at_bound & np.array([name != "E" for name in names])
+    loose = at_bound & ~constant
     free = np.flatnonzero(~at_bound)
     matrix = here.model.matrix[np.ix_(free, free)]
     ridge = 1e-12 * matrix.trace() * np.eye(len(free))
@@ -109,6 +112,21 @@ def diagnose(solved: Solved, domains: Sequence[str]) -> tuple[str, tuple[Note, .
     if not solved.solution.point.converged:
         notes.append(Note("not-converged", "the last descent ended at its limit of steps"))
     return "converged" if solved.solution.point.converged else "not converged", tuple(notes)
+
+
+def _places_of_constant(formula: Formula) -> Mask:
+    """Tell which entry of theta is the law's constant, (size,)."""
+    places = np.zeros(formula.size, bool)
+    if formula.law.constant is not None:
+        places[formula.places(formula.law.constant.coefficient)] = True
+    return places
+
+
+def _fading_in_size(law: Law) -> Iterator[tuple[str, str]]:
+    """Give the exponent and the role of what falls with N alone, down to the constant."""
+    for term in law.terms:
+        if isinstance(term.n, Constant) and term.n.kind == POSITIVE and term.d is None:
+            yield term.n.name, term.role
 
 
 def _labels(formula: Formula, domains: Sequence[str]) -> list[str]:

@@ -116,7 +116,7 @@ class Objective:
         return tuple(
             (function, self.formula.places(function))
             for term in self.formula.law.terms
-            for function in term.parts
+            for function in term.functions
         )
 
 

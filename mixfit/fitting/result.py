@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, nearest
+from mixfit.base.shown import Shown
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
 
@@ -256,7 +257,7 @@ class ShrinkPath:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Shown):
     """A law fitted to every target of some runs.
 
     Attributes:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+from dataclasses import replace
+
 from mixfit.base.errors import UsageError, nearest
-from mixfit.laws.coefficients import FREE, NONNEGATIVE, Constant, PowerSum
+from mixfit.laws.coefficients import Constant, PowerSum
 from mixfit.laws.law import Law, Term
+from mixfit.laws.parameters import FREE, NONNEGATIVE
 from mixfit.laws.rivals import RIVALS
 
 _E = Constant("E", NONNEGATIVE)
@@ -24,14 +30,12 @@ _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
 
 CHINCHILLA = Law(
     "chinchilla",
-    "E + A N^-alpha + B D^-beta",
     "Hoffmann et al. 2022; the paper's eq. (2)",
     (_CONSTANT_TERM, _N_TERM, _D_TERM),
 )
 
 SIMPLE = Law(
     "simple",
-    "E + (sum C_i h_i)^gamma + A N^-alpha + B D^-beta",
     "the paper's eq. (9), with the letters of N and D as everywhere else",
     (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
@@ -39,7 +43,6 @@ SIMPLE = Law(
 
 ADDITIVE = Law(
     "additive",
-    "E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta",
     "the paper's eq. (4)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
@@ -47,8 +50,6 @@ ADDITIVE = Law(
 
 JOINT = Law(
     "joint",
-    "E + 1 / sum C_i h_i^gamma_i"
-    " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B D^-beta",
     "the paper's eq. (5)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
     contains=(ADDITIVE,),
@@ -56,8 +57,6 @@ JOINT = Law(
 
 FULL = Law(
     "full",
-    "as joint, with alpha = (sum C_alpha_i h_i)^gamma_alpha"
-    " and beta = (sum C_beta_i h_i)^gamma_beta",
     "the paper's eqs. (10) and (11)",
     (
         _CONSTANT_TERM,
@@ -70,7 +69,6 @@ FULL = Law(
 
 POWERED = Law(
     "powered",
-    "E + (sum C_i h_i^gamma_i)^-kappa + A N^-alpha + B D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -86,7 +84,6 @@ POWERED = Law(
 
 COUPLED = Law(
     "coupled",
-    "E + D^-delta / sum C_i h_i^gamma_i + A N^-alpha + B N^eta D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -99,7 +96,6 @@ COUPLED = Law(
 
 COUPLED_LINEAR = Law(
     "coupled-linear",
-    "E + D^-delta / sum C_i h_i^gamma_i + (sum A_i h_i) N^-alpha + (sum B_i h_i) N^eta D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -112,8 +108,6 @@ COUPLED_LINEAR = Law(
 
 COUPLED_JOINT = Law(
     "coupled-joint",
-    "E + D^-delta / sum C_i h_i^gamma_i"
-    " + (sum C_A_i h_i)^gamma_A N^-alpha + (sum C_B_i h_i)^gamma_B N^eta D^-beta",
     "mixfit",
     (
         _CONSTANT_TERM,
@@ -143,12 +137,41 @@ CATALOGUE: dict[str, Law] = {law.name: law for law in (*DESIGNED, *RIVALS)}
 
 
 def find_law(name: str) -> Law:
-    """Look a law up by name.
+    """Look a law up: one of the catalogue, or a user's own as ``package.module:NAME``.
+
+    A module is looked for where Python looks, and then in the current directory. Importing it runs
+    its code. The law's name becomes the text, so that files that name it can be read again.
 
     Raises:
-        UsageError: if there is none; the message suggests the nearest name.
+        UsageError: if there is none, or it cannot be imported; the message suggests the nearest
+            name.
     """
-    if name not in CATALOGUE:
-        known = ", ".join(CATALOGUE)
-        raise UsageError(f"There is no law '{name}'.{nearest(name, CATALOGUE)} Laws: {known}.")
-    return CATALOGUE[name]
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    module, colon, own = name.partition(":")
+    if colon and own.isidentifier() and all(part.isidentifier() for part in module.split(".")):
+        return replace(_imported(module, own), name=name)
+    known = ", ".join(CATALOGUE)
+    raise UsageError(f"There is no law '{name}'.{nearest(name, CATALOGUE)} Laws: {known}.")
+
+
+def _imported(module: str, name: str) -> Law:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)  # and stays, since processes that fit import it too
+    try:
+        content = vars(importlib.import_module(module))
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(
+            f"The law {module}:{name} cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+    law = content.get(name)
+    if isinstance(law, Law):
+        return law
+    laws = [other for other, value in content.items() if isinstance(value, Law)]
+    if name in content:
+        what = f"{name} in the module {module} is a {type(law).__name__}, not a Law."
+    else:
+        what = f"The module {module} has no {name}."
+    among = f" Laws in it: {', '.join(laws)}." if laws else " There is no Law in it."
+    raise UsageError(what + nearest(name, laws) + among)

@@ -7,20 +7,24 @@ Two functions are enough for the paper's laws and for ours:
   ``1 / sum C_i h_i^gamma_i`` (eq. 4) and ``(sum C_i h_i)^gamma`` (eqs. 5, 9, 11) are cases.
 
 Each is evaluated at a vector theta of *internal* parameters, chosen so that a solver moves well in
-them, and is reported in the *natural* parameters of the paper. `Coefficient.natural` and
-`Coefficient.internal` convert.
+them, and is reported in the *natural* parameters of the paper (see `mixfit.laws.parameters`).
+`docs/adding-a-coefficient.md` shows how to write another one.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.laws.parameters import FREE, NONNEGATIVE, POSITIVE, Param, Start, within
+from mixfit.laws.power_mean import PowerMean
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Self
 
     from mixfit.base.arrays import Array
 
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 LOG_ZERO = -1e30
 
 _LARGEST_OUTER = 1e6  # beyond it (sum C_i h_i)^outer is exp(sum b_i h_i) to six digits
-_SERIES_BELOW = 1e-5  # below this |s|, differences lose more digits than the series
+_LARGEST_RECIPROCAL = 30.0  # of an outer exponent
 _LARGEST_LOG = 690.0  # exp() of more overflows
 
 
@@ -43,43 +47,19 @@ def log_weights(h: Array) -> Array:
     return np.where(positive, np.log(np.where(positive, h, 1.0)), LOG_ZERO)
 
 
-@dataclass(frozen=True)
-class Group:
-    """The parameters that share a name: one number, or one for each domain.
+def along_simplex(partial: Array, h: Array) -> Array:
+    """Turn partial derivatives at mixtures into those along the simplex.
 
-    Attributes:
-        name: as in the fit file, such as ``C_A``.
-        per_domain: whether there is one for each domain.
-        lower: bound on the internal parameters.
-        upper: bound on the internal parameters.
+    They are the derivatives of the function at h / sum(h). A weight of 0 takes no part in the mean
+    that is subtracted, even where its own derivative is infinite.
+
+    Args:
+        partial: with respect to each weight, (m, k).
+        h: the mixtures, (m, k).
     """
-
-    name: str
-    per_domain: bool
-    lower: float
-    upper: float
-
-    def size(self, k: int) -> int:
-        """Count the numbers in the group for k domains."""
-        return k if self.per_domain else 1
-
-
-@dataclass(frozen=True)
-class PowerMean:
-    """A function of h in the form that every coefficient here can be written in.
-
-    ``(sum_i exp(s b_i) h_i^gamma_i)^(1/s)``: b_i is the log of the value at the corner of domain i,
-    where h_i = 1, whatever s is. With gamma = 1 it is the weighted power mean of the corner values.
-
-    Attributes:
-        b: (k,) log corner values.
-        gamma: (k,) inner exponents.
-        s: the reciprocal of the outer exponent.
-    """
-
-    b: Array
-    gamma: Array
-    s: float
+    finite = np.where(h > 0, partial, 0.0)
+    slope: Array = partial - (h * finite).sum(axis=1, keepdims=True)
+    return slope
 
 
 class NotContainedError(ValueError):
@@ -87,11 +67,21 @@ class NotContainedError(ValueError):
 
 
 class Coefficient(ABC):
-    """A function of h with parameters."""
+    """A function of h with parameters; subclasses are frozen dataclasses that hold their names.
 
+    What a subclass must have is its parameters, its value and slopes, and its text. The rest
+    follows from the parameters, but where internal and natural ones are not of one kind.
+    """
+
+    @property
     @abstractmethod
-    def groups(self) -> tuple[Group, ...]:
-        """Name the parameters, in the order in which theta holds them."""
+    def params(self) -> tuple[Param, ...]:
+        """The parameters, in the order in which theta holds them."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The formula as people write it, with at most one `` / ``."""
 
     @abstractmethod
     def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
@@ -115,39 +105,78 @@ class Coefficient(ABC):
         an inner exponent below 1 is infinite.
         """
 
-    @abstractmethod
-    def scaled(self, theta: Array, log_factor: float) -> Array:
-        """Give the theta of this function times exp(log_factor)."""
+    def split(self, theta: Array) -> list[Array]:
+        """Cut theta into the numbers of each parameter, (1,) or (k,)."""
+        params = self.params
+        shared = sum(not param.per_domain for param in params)
+        k = (len(theta) - shared) // max(1, len(params) - shared)
+        ends = np.cumsum([param.size(k) for param in params])
+        return np.split(theta, ends[:-1])
 
-    @abstractmethod
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        """Draw a start: a function of order 1."""
-
-    @abstractmethod
     def natural(self, theta: Array) -> dict[str, Array]:
         """Convert internal to natural parameters, name to (1,) or (k,)."""
+        pairs = zip(self.params, self.split(theta), strict=True)
+        return {param.name: param.natural(numbers) for param, numbers in pairs}
 
-    @abstractmethod
     def internal(self, natural: Mapping[str, Array]) -> Array:
         """Convert natural to internal parameters; the inverse of `natural`."""
+        return np.concatenate([param.internal(natural[param.name]) for param in self.params])
 
-    @abstractmethod
+    def impossible(
+        self, natural: Mapping[str, Array], *, as_exponent: bool
+    ) -> Iterator[tuple[str, int | None, str]]:
+        """Name the natural numbers that no theta stands for.
+
+        Args:
+            natural: name to (1,) or (k,).
+            as_exponent: whether the function is an exponent, which no change of units scales.
+
+        Yields:
+            The parameter, the index of the domain or None, and what the number must be.
+        """
+        for param in self.params:
+            yield from self._impossible(param, natural[param.name], as_exponent or not param.scale)
+
+    def _impossible(
+        self, param: Param, numbers: Array, bounded: bool
+    ) -> Iterator[tuple[str, int | None, str]]:
+        allowed, text = param.possible(numbers, bounded=bounded)
+        for index in np.flatnonzero(~allowed):
+            yield param.name, int(index) if param.per_domain else None, text
+
+    def scaled(self, theta: Array, log_factor: float) -> Array:
+        """Give the theta of this function times exp(log_factor)."""
+        pieces = []
+        for param, numbers in zip(self.params, self.split(theta), strict=True):
+            if not param.scale:
+                pieces.append(numbers)
+            elif param.kind == POSITIVE:
+                pieces.append(numbers + log_factor)
+            else:
+                pieces.append(numbers * np.exp(log_factor))
+        return np.concatenate(pieces)
+
+    def random(self, rng: np.random.Generator, k: int) -> Array:
+        """Draw a start: a function of order 1."""
+        return np.concatenate([param.draw(rng, k) for param in self.params])
+
     def as_power_mean(self, theta: Array, k: int) -> PowerMean:
         """Write this function as a power mean.
 
         Raises:
             NotContainedError: if it has no such form (a value that is not positive).
         """
+        raise NotContainedError("not a power mean")
 
-    @abstractmethod
     def from_power_mean(self, mean: PowerMean) -> Array:
         """Find the theta at which this function equals a power mean.
 
         Raises:
             NotContainedError: if there is none.
         """
+        raise NotContainedError("not a power mean")
 
-    def bound(self, domains: Sequence[str], target: str) -> Coefficient:
+    def bound(self, domains: Sequence[str], target: str) -> Self:
         """Give the function for one target; most are the same for all.
 
         Args:
@@ -182,17 +211,16 @@ class Coefficient(ABC):
         raise NotImplementedError
 
     @property
-    @abstractmethod
     def family(self) -> object:
         """Equal for functions that differ only in the names of their parameters."""
+        names = {param.name for param in self.params}
+        held = [f.name for f in fields(self) if getattr(self, f.name) in names]  # type: ignore[arg-type]
+        return replace(self, **dict.fromkeys(held, ""))  # type: ignore[type-var]
 
     @property
     def depends_on_mixture(self) -> bool:
         """Whether the value differs from mixture to mixture."""
-        return any(group.per_domain for group in self.groups())
-
-
-POSITIVE, NONNEGATIVE, FREE = "positive", "nonnegative", "free"
+        return any(param.per_domain for param in self.params)
 
 
 @dataclass(frozen=True)
@@ -205,6 +233,7 @@ class Constant(Coefficient):
         sign: -1 where the term has the number with the opposite sign, as N^eta has in N^-p.
         lower: bound on theta.
         upper: bound on theta.
+        start: where a search may start; None for the usual one of the kind.
     """
 
     name: str
@@ -212,21 +241,20 @@ class Constant(Coefficient):
     sign: float = 1.0
     lower: float = -20.0
     upper: float = 40.0
-
-    def groups(self) -> tuple[Group, ...]:
-        lower = 0.0 if self.kind == NONNEGATIVE else self.lower
-        return (Group(self.name, False, lower, self.upper),)
+    start: Start | None = None
 
     @property
-    def family(self) -> object:
-        return replace(self, name="")
+    def params(self) -> tuple[Param, ...]:
+        lower = 0.0 if self.kind == NONNEGATIVE else self.lower
+        return (Param(self.name, False, self.kind, lower, self.upper, self.start, scale=True),)
 
-    def _number(self, theta: Array) -> float:
-        return float(np.exp(theta[0]) if self.kind == POSITIVE else theta[0])
+    @property
+    def text(self) -> str:
+        return self.name if self.sign > 0 else f"-{self.name}"
 
     def number(self, theta: Array) -> tuple[float, float]:
         """Give the value at any mixture, and its derivative with respect to theta, (1,)."""
-        number = self.sign * self._number(theta)
+        number = self.sign * float(np.exp(theta[0]) if self.kind == POSITIVE else theta[0])
         return number, number if self.kind == POSITIVE else self.sign
 
     def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
@@ -236,30 +264,14 @@ class Constant(Coefficient):
     def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:
         return np.zeros_like(h)
 
-    def scaled(self, theta: Array, log_factor: float) -> Array:
-        return theta + log_factor if self.kind == POSITIVE else theta * np.exp(log_factor)
-
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        if self.kind == FREE:
-            return rng.normal(0.0, 0.2, 1)
-        log_number = rng.normal(-1.0, 0.7, 1)
-        return log_number if self.kind == POSITIVE else np.exp(log_number)
-
-    def natural(self, theta: Array) -> dict[str, Array]:
-        return {self.name: np.array([self._number(theta)])}
-
-    def internal(self, natural: Mapping[str, Array]) -> Array:
-        number = natural[self.name]
-        return np.log(number) if self.kind == POSITIVE else number.copy()
-
     def as_power_mean(self, theta: Array, k: int) -> PowerMean:
-        number = self.sign * self._number(theta)
+        number, _ = self.number(theta)
         if number <= 0:
             raise NotContainedError(f"{self.name} is not positive")
-        return PowerMean(np.full(k, np.log(number)), np.ones(k), 1.0)
+        return PowerMean(np.full(k, np.log(number)), None, 1.0)
 
     def from_power_mean(self, mean: PowerMean) -> Array:
-        if np.ptp(mean.b) > 0 or np.any(mean.gamma != 1.0) or self.sign < 0:
+        if np.ptp(mean.b) > 0 or not mean.linear or self.sign < 0:
             raise NotContainedError("not a constant")
         return mean.b[:1].copy() if self.kind == POSITIVE else np.exp(mean.b[:1])
 
@@ -285,28 +297,36 @@ class PowerSum(Coefficient):
     outer: float | str = 1.0
     negative: bool = False
 
-    def groups(self) -> tuple[Group, ...]:
-        found = [Group(self.name, True, -30.0, 40.0)]
+    @property
+    def params(self) -> tuple[Param, ...]:
+        params = [Param(self.name, True, POSITIVE, -30.0, 40.0, Start(0.0, 0.7), scale=True)]
         if self.inner is not None:
-            found.append(Group(self.inner, True, -7.0, 4.0))
-        if isinstance(self.outer, str):
-            low, high = (-5.0, 7.0) if self.negative else (-30.0, 30.0)
-            found.append(Group(self.outer, False, low, high))
-        return tuple(found)
+            params.append(Param(self.inner, True, POSITIVE, -7.0, 4.0, Start(-0.7, 0.7)))
+        if isinstance(self.outer, str) and self.negative:
+            params.append(Param(self.outer, False, POSITIVE, -5.0, 7.0, Start(0.0, 0.5)))
+        elif isinstance(self.outer, str):
+            most = _LARGEST_RECIPROCAL
+            params.append(Param(self.outer, False, FREE, -most, most, Start(0.0, 1.5)))
+        return tuple(params)
 
     @property
-    def family(self) -> object:
-        return replace(
-            self,
-            name="",
-            inner=None if self.inner is None else "",
-            outer="" if isinstance(self.outer, str) else self.outer,
-        )
+    def text(self) -> str:
+        inside = f"sum {self.name}_i h_i" + (f"^{self.inner}_i" if self.inner else "")
+        if self.outer == -1.0:
+            return f"1 / {inside}"
+        if self.outer == 1.0:
+            return f"({inside})"
+        return f"({inside})^{'-' if self.negative else ''}{self.outer}"
+
+    @property
+    def _reciprocal(self) -> bool:
+        """Whether theta holds the reciprocal of the outer exponent."""
+        return isinstance(self.outer, str) and not self.negative
 
     def _mean(self, theta: Array) -> PowerMean:
         k, rest = self._split(theta)
         b = theta[:k]
-        gamma = np.ones(k) if self.inner is None else np.exp(theta[k : 2 * k])
+        gamma = None if self.inner is None else np.exp(theta[k : 2 * k])
         if not isinstance(self.outer, str):
             return PowerMean(b, gamma, 1.0 / self.outer)
         return PowerMean(b, gamma, -np.exp(-rest[0]) if self.negative else float(rest[0]))
@@ -319,37 +339,22 @@ class PowerSum(Coefficient):
     def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
         mean = self._mean(theta)
         k = h.shape[1]
-        log_value, share, slope_in_s = self._evaluate(mean, h, log_h)
-        value = np.exp(log_value)
+        at = mean.at(h, log_h)
+        value = np.exp(at.log_value)
         jacobian = np.empty((len(h), len(theta)))
-        scaled = np.multiply(share, value[:, None], out=jacobian[:, :k])
-        if self.inner is not None:
+        scaled = np.multiply(at.share, value[:, None], out=jacobian[:, :k])
+        if mean.gamma is not None:
             slope = np.multiply(scaled, log_h, out=jacobian[:, k : 2 * k])
             slope *= mean.gamma / mean.s
         if isinstance(self.outer, str):
-            jacobian[:, -1] = value * (slope_in_s * -mean.s if self.negative else slope_in_s)
+            jacobian[:, -1] = value * (at.in_s * -mean.s if self.negative else at.in_s)
         return value, jacobian
 
+    @np.errstate(over="ignore", invalid="ignore")
     def weight_gradient(self, theta: Array, h: Array, log_h: Array) -> Array:
-        mean = self._mean(theta)
-        log_value, share, _ = self._evaluate(mean, h, log_h)
-        above = mean.b - log_value[:, None]
-        with np.errstate(over="ignore"):
-            value = np.exp(log_value)[:, None]
-            if self.inner is None:
-                if mean.s == 0:
-                    return value * above
-                return value * np.expm1(mean.s * above) / mean.s
-            # h^(gamma - 1) alone: where gamma < 1 it is infinite at h = 0, as it should be. One
-            # exponential, so that a factor that overflows never meets one that is 0.
-            partial = mean.gamma * np.exp(mean.s * above + (mean.gamma - 1.0) * log_h)
-            common = (share * mean.gamma).sum(axis=1, keepdims=True)
-            slope: Array = value * (partial - common) / mean.s
-            return slope
-
-    def scaled(self, theta: Array, log_factor: float) -> Array:
-        k, _ = self._split(theta)
-        return np.concatenate([theta[:k] + log_factor, theta[k:]])
+        at = self._mean(theta).at(h, log_h)
+        slope: Array = np.exp(at.log_value)[:, None] * at.in_h()[0]
+        return slope
 
     def tied(self) -> Coefficient | None:
         return Constant(self.name) if self.inner is None else None
@@ -363,89 +368,59 @@ class PowerSum(Coefficient):
         jacobian[:, :k] = np.eye(k) - 1.0 / k
         return b - b.mean(), jacobian
 
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        parts = [rng.normal(0.0, 0.7, k)]
-        if self.inner is not None:
-            parts.append(rng.normal(-0.7, 0.7, k))
-        if isinstance(self.outer, str):
-            parts.append(rng.normal(0.0, 0.5 if self.negative else 1.5, 1))
-        return np.concatenate(parts)
-
     def natural(self, theta: Array) -> dict[str, Array]:
         mean = self._mean(theta)
-        s = mean.s
-        if isinstance(self.outer, str) and not self.negative and abs(s) < 1 / _LARGEST_OUTER:
+        s = float(mean.s)
+        if self._reciprocal and abs(s) < 1 / _LARGEST_OUTER:
             s = np.copysign(1 / _LARGEST_OUTER, s)
-        found = {self.name: np.exp(np.clip(s * mean.b, -_LARGEST_LOG, _LARGEST_LOG))}
-        if self.inner is not None:
-            found[self.inner] = mean.gamma
+        natural = {self.name: np.exp(np.clip(s * mean.b, -_LARGEST_LOG, _LARGEST_LOG))}
+        if self.inner is not None and mean.gamma is not None:
+            natural[self.inner] = mean.gamma
         if isinstance(self.outer, str):
-            found[self.outer] = np.array([-1.0 / s if self.negative else 1.0 / s])
-        return found
+            natural[self.outer] = np.array([-1.0 / s if self.negative else 1.0 / s])
+        return natural
 
     def internal(self, natural: Mapping[str, Array]) -> Array:
         outer = natural[self.outer][0] if isinstance(self.outer, str) else self.outer
         b = np.log(natural[self.name]) * (-outer if self.negative else outer)
-        parts = [b]
+        pieces = [b]
         if self.inner is not None:
-            parts.append(np.log(natural[self.inner]))
+            pieces.append(np.log(natural[self.inner]))
         if isinstance(self.outer, str):
-            parts.append(np.array([np.log(outer) if self.negative else 1.0 / outer]))
-        return np.concatenate(parts)
+            pieces.append(np.array([np.log(outer) if self.negative else 1.0 / outer]))
+        return np.concatenate(pieces)
+
+    def _impossible(
+        self, param: Param, numbers: Array, bounded: bool
+    ) -> Iterator[tuple[str, int | None, str]]:
+        if param.name == self.outer and self._reciprocal:
+            least = 1 / _LARGEST_RECIPROCAL
+            if not within(np.abs(numbers), least, np.finfo(float).max / 2).all():
+                size = f"{least:.3g}"
+                yield param.name, None, f"a number of {size} or more, or of -{size} or less"
+        else:
+            yield from super()._impossible(param, numbers, bounded and not param.scale)
 
     def as_power_mean(self, theta: Array, k: int) -> PowerMean:
         return self._mean(theta)
 
     def from_power_mean(self, mean: PowerMean) -> Array:
-        linear = bool(np.all(mean.gamma == 1.0))
-        s = mean.s
-        if linear and np.ptp(mean.b) == 0:  # a constant has this form at any s
-            s = (
-                1.0 / self.outer
-                if not isinstance(self.outer, str)
-                else -1.0
-                if self.negative
-                else 1.0
-            )
-        parts = [mean.b]
+        s = float(mean.s)
+        if mean.linear and np.ptp(mean.b) == 0:  # a constant has this form at any s
+            fixed = -1.0 if self.negative else 1.0
+            s = fixed if isinstance(self.outer, str) else 1.0 / self.outer
+        pieces = [mean.b]
         if self.inner is not None:
-            parts.append(np.log(mean.gamma))
-        elif not linear:
+            pieces.append(np.zeros_like(mean.b) if mean.gamma is None else np.log(mean.gamma))
+        elif not mean.linear:
             raise NotContainedError("inner exponents differ from 1")
         if not isinstance(self.outer, str):
             if s != 1.0 / self.outer:
                 raise NotContainedError("the outer exponents differ")
         elif not self.negative:
-            parts.append(np.array([s]))
+            pieces.append(np.array([s]))
         elif s < 0:
-            parts.append(np.array([-np.log(-s)]))
+            pieces.append(np.array([-np.log(-s)]))
         else:
             raise NotContainedError("the outer exponent is positive")
-        return np.concatenate(parts)
-
-    def _evaluate(self, mean: PowerMean, h: Array, log_h: Array) -> tuple[Array, Array, Array]:
-        """Give the log value (m,), its derivatives in b (m, k) and its derivative in s (m,)."""
-        s = mean.s
-        if self.inner is None and abs(s) < _SERIES_BELOW:
-            # The log value is K(s) / s, K being the cumulant generating function of b under h.
-            centre = h @ mean.b
-            away = mean.b - centre[:, None]
-            second, third = (h * away**2).sum(axis=1), (h * away**3).sum(axis=1)
-            share = h * np.exp(s * away)
-            share /= share.sum(axis=1, keepdims=True)
-            return (
-                centre + s * second / 2 + s**2 * third / 6,
-                share,
-                second / 2 + s * third / 3,
-            )
-        exponent = log_h + s * mean.b if self.inner is None else mean.gamma * log_h + s * mean.b
-        top = exponent.max()
-        share = np.exp(exponent - top)
-        total = share.sum(axis=1, keepdims=True)
-        if total.min() < 1e-290:  # a mixture so far below the others needs a scale of its own
-            top = exponent.max(axis=1, keepdims=True)
-            share = np.exp(exponent - top)
-            total = share.sum(axis=1, keepdims=True)
-        share /= total
-        log_value: Array = (np.log(total) + top)[:, 0] / s
-        return log_value, share, (share @ mean.b - log_value) / s
+        return np.concatenate(pieces)

@@ -1,25 +1,59 @@
-"""A law for a number of domains as a function of one vector of parameters."""
+"""A law with k domains, evaluated at any runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.laws.coefficients import FREE, Coefficient, Constant, NotContainedError, log_weights
+from mixfit.laws.coefficients import Constant, NotContainedError, log_weights
+from mixfit.laws.parameters import FREE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Indices
+    from mixfit.laws.coefficients import Coefficient
     from mixfit.laws.law import Law, Term
 
 _NEGLIGIBLE = 1e-12  # a loss of no account
+_SAME = 1e-9  # relative difference of predictions that are as good as equal
+_MOST_DRAWS, _ENOUGH_DRAWS = 12, 2  # by which a law is checked to contain another one
+
+
+@dataclass(frozen=True, eq=False)
+class TermAt:
+    """A term where it is evaluated, ``c N^-p D^-q`` from the values of c, p and q.
+
+    Attributes:
+        coefficient: c, any shape.
+        exponents: p and q, those that there are, each with the log of what it is an exponent of;
+            all of one shape with c, or numbers.
+    """
+
+    coefficient: Array
+    exponents: tuple[tuple[Array, Array | float], ...]
+
+    @cached_property
+    def value(self) -> Array:
+        """The term."""
+        value = self.coefficient
+        for exponent, log_scale in self.exponents:
+            value = value * np.exp(-exponent * log_scale)
+        return value
+
+    def gradient(self, coefficient: Array, exponents: Sequence[Array]) -> Array:
+        """Give the derivatives of the term, from those of c, p and q, with an axis more."""
+        # Not the value over the coefficient, which may be 0.
+        power = np.ones(np.shape(self.coefficient))
+        gradient: Array = np.zeros(np.shape(coefficient))
+        for (exponent, log_scale), slope in zip(self.exponents, exponents, strict=True):
+            power = power * np.exp(-exponent * log_scale)
+            gradient = gradient - (self.value * log_scale)[..., None] * slope
+        return gradient + power[..., None] * coefficient
 
 
 @dataclass(frozen=True)
@@ -44,12 +78,12 @@ class Formula:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Where in theta each group of parameters stands."""
-        found, start = {}, 0
-        for group in self.law.groups:
-            found[group.name] = slice(start, start + group.size(self.k))
-            start += group.size(self.k)
-        return found
+        """Where in theta each parameter stands."""
+        slices, start = {}, 0
+        for param in self.law.groups:
+            slices[param.name] = slice(start, start + param.size(self.k))
+            start += param.size(self.k)
+        return slices
 
     @cached_property
     def size(self) -> int:
@@ -59,27 +93,30 @@ class Formula:
     @cached_property
     def bounds(self) -> tuple[Array, Array]:
         """The lower and the upper bound of every internal parameter, each (size,)."""
-        groups = self.law.groups
+        params = self.law.groups
         return (
-            np.concatenate([np.full(g.size(self.k), g.lower) for g in groups]),
-            np.concatenate([np.full(g.size(self.k), g.upper) for g in groups]),
+            np.concatenate([np.full(p.size(self.k), p.lower) for p in params]),
+            np.concatenate([np.full(p.size(self.k), p.upper) for p in params]),
         )
 
-    def places(self, part: Coefficient) -> slice | NDArray[np.intp]:
-        """Give the indices in theta of the parameters of one coefficient or exponent."""
-        return self._places[id(part)]
+    def places(self, function: Coefficient) -> slice | Indices:
+        """Give the indices in theta of the parameters of one coefficient or exponent.
+
+        They follow from the parameters' names, so that equal ones have the same.
+        """
+        return self._places[function]
 
     @cached_property
-    def _places(self) -> dict[int, slice | NDArray[np.intp]]:
-        found: dict[int, slice | NDArray[np.intp]] = {}
+    def _places(self) -> dict[Coefficient, slice | Indices]:
+        places: dict[Coefficient, slice | Indices] = {}
         for term in self.law.terms:
-            for part in term.parts:
-                slices = [self.slices[group.name] for group in part.groups()]
+            for function in term.functions:
+                slices = [self.slices[param.name] for param in function.params]
                 if all(a.stop == b.start for a, b in pairwise(slices)):
-                    found[id(part)] = slice(slices[0].start, slices[-1].stop)
-                else:  # a name that an earlier part has too
-                    found[id(part)] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
-        return found
+                    places[function] = slice(slices[0].start, slices[-1].stop)
+                else:  # a name that an earlier function has too
+                    places[function] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
+        return places
 
     def shift(self, term: Term) -> tuple[float, float]:
         """Give what is to be added to log N and log D in this formula's units for a term."""
@@ -87,12 +124,20 @@ class Formula:
             return 0.0, 0.0
         return float(np.log(self.n_unit)), float(np.log(self.d_unit))
 
-    def _exponents(self, term: Term, N: Array, D: Array) -> list[tuple[Coefficient, Array]]:
-        """Give the exponents that a term has, each with the log of what it is an exponent of."""
+    def _term_at(
+        self, term: Term, theta: Array, N: Array, D: Array, h: Array, log_h: Array
+    ) -> TermAt:
         shift_N, shift_D = self.shift(term)
         logs = np.log(N / self.n_unit) + shift_N, np.log(D / self.d_unit) + shift_D
-        pairs = zip((term.n, term.d), logs, strict=True)
-        return [(exponent, log) for exponent, log in pairs if exponent is not None]
+        exponents = [
+            (self._value(exponent, theta, h, log_h), log_scale)
+            for exponent, log_scale in zip((term.n, term.d), logs, strict=True)
+            if exponent is not None
+        ]
+        return TermAt(self._value(term.coefficient, theta, h, log_h), tuple(exponents))
+
+    def _value(self, function: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
+        return function.value(theta[self.places(function)], h, log_h)[0]
 
     def term_values(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Evaluate each term, (terms, rows); their sum over terms is the predicted loss.
@@ -104,15 +149,7 @@ class Formula:
             h: weights, (rows, k).
         """
         log_h = log_weights(h)
-        values = np.empty((len(self.law.terms), len(h)))
-        for index, term in enumerate(self.law.terms):
-            values[index] = self._part(term.coefficient, theta, h, log_h)
-            for exponent, log_scale in self._exponents(term, N, D):
-                values[index] *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
-        return values
-
-    def _part(self, part: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
-        return part.value(theta[self.places(part)], h, log_h)[0]
+        return np.array([self._term_at(t, theta, N, D, h, log_h).value for t in self.law.terms])
 
     def predict(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Give the predicted losses, (rows,); arguments as in `term_values`."""
@@ -125,62 +162,69 @@ class Formula:
         Arguments as in `term_values`.
         """
         log_h = log_weights(h)
-        values = self.term_values(theta, N, D, h)
         gradient = np.zeros_like(h)
-        for term, value in zip(self.law.terms, values, strict=True):
-            # Not the value over the coefficient, which may be 0.
-            power = np.ones(len(h))
-            for exponent, log_scale in self._exponents(term, N, D):
-                slope = exponent.weight_gradient(theta[self.places(exponent)], h, log_h)
-                gradient -= (value * log_scale)[:, None] * slope
-                power *= np.exp(-self._part(exponent, theta, h, log_h) * log_scale)
-            part = term.coefficient
-            slope = part.weight_gradient(theta[self.places(part)], h, log_h)
-            gradient += power[:, None] * slope
+        for term in self.law.terms:
+            slope, *slopes = (
+                function.weight_gradient(theta[self.places(function)], h, log_h)
+                for function in term.functions
+            )
+            gradient += self._term_at(term, theta, N, D, h, log_h).gradient(slope, slopes)
         return gradient
 
     def natural(self, theta: Array) -> dict[str, Array]:
         """Convert to natural parameters, name to (1,) or (k,); N in parameters and D in tokens."""
-        theta = self._in_units(theta, 1.0, 1.0)
-        found: dict[str, Array] = {}
+        theta = self._scaled(theta, self._centred, np.log(self.n_unit), np.log(self.d_unit))
+        natural: dict[str, Array] = {}
         for term in self.law.terms:
-            for part in term.parts:
-                found |= part.natural(theta[self.places(part)])
-        return {group.name: found[group.name] for group in self.law.groups}
+            for function in term.functions:
+                natural |= function.natural(theta[self.places(function)])
+        return {param.name: natural[param.name] for param in self.law.groups}
 
     def internal(self, natural: Mapping[str, Array]) -> Array:
         """Convert from natural parameters; the inverse of `natural`."""
         theta = np.empty(self.size)
         for term in self.law.terms:
-            for part in term.parts:
-                theta[self.places(part)] = part.internal(natural)
-        return replace(self, n_unit=1.0, d_unit=1.0)._in_units(theta, self.n_unit, self.d_unit)
+            for function in term.functions:
+                theta[self.places(function)] = function.internal(natural)
+        logs = np.log(1.0 / self.n_unit), np.log(1.0 / self.d_unit)
+        return self._scaled(theta, self._centred, *logs)
 
-    def _in_units(self, theta: Array, n_unit: float, d_unit: float) -> Array:
-        """Give the theta of the same function where N and D are in other units."""
+    @property
+    def _centred(self) -> list[Term]:
+        return [term for term in self.law.terms if term.centred]
+
+    def _scaled(self, theta: Array, terms: Iterable[Term], log_n: float, log_d: float) -> Array:
+        """Multiply each of some terms by n^p d^q, the factor that a change of units leaves.
+
+        Exponents that depend on h count as at the uniform mixture.
+        """
         theta = theta.copy()
-        for term in self.law.terms:
-            if term.centred:
-                factor = self._exponent(term.n, theta) * np.log(self.n_unit / n_unit)
-                factor += self._exponent(term.d, theta) * np.log(self.d_unit / d_unit)
-                places = self.places(term.coefficient)
-                theta[places] = term.coefficient.scaled(theta[places], factor)
+        for term in terms:
+            factor = self._exponent(term.n, theta) * log_n
+            factor += self._exponent(term.d, theta) * log_d
+            places = self.places(term.coefficient)
+            theta[places] = term.coefficient.scaled(theta[places], factor)
         return theta
 
-    def _exponent(self, part: Coefficient | None, theta: Array) -> float:
+    def _exponent(self, function: Coefficient | None, theta: Array) -> float:
         """Give an exponent at the uniform mixture."""
-        if part is None:
+        if function is None:
             return 0.0
         uniform = np.full((1, self.k), 1.0 / self.k)
-        return float(self._part(part, theta, uniform, log_weights(uniform))[0])
+        return float(self._value(function, theta, uniform, log_weights(uniform))[0])
+
+    def _to_natural_units(self, theta: Array, terms: Iterable[Term]) -> Array:
+        """Take theta from this formula's units to those of the terms that keep natural ones."""
+        kept = [term for term in terms if not term.centred]
+        return self._scaled(theta, kept, np.log(self.n_unit), np.log(self.d_unit))
 
     def random(self, rng: np.random.Generator) -> Array:
         """Draw a theta at which each coefficient is of order 1 at N = n_unit and D = d_unit."""
         theta = np.empty(self.size)
         for term in self.law.terms:
-            for part in term.parts:
-                theta[self.places(part)] = part.random(rng, self.k)
-        return self._to_natural_where_not_centred(theta)
+            for function in term.functions:
+                theta[self.places(function)] = function.random(rng, self.k)
+        return self._to_natural_units(theta, self.law.terms)
 
     def rescaled(self, theta: Array, factors: Array) -> Array:
         """Multiply each term by a positive factor, (terms,)."""
@@ -193,8 +237,18 @@ class Formula:
     def embedded(self, smaller: Formula, theta: Array) -> Array:
         """Find the theta at which this law equals a smaller one that it contains.
 
-        A term that the smaller law lacks shares the constant E with it, and an exponent that it
-        lacks is 0.
+        Terms correspond by their roles. A term that the smaller law lacks shares that law's
+        constant with it, and an exponent that it lacks is 0: an additive law is a coupled one whose
+        delta and eta are 0, and chinchilla is additive with half of E in a mixture term in which
+        all domains are alike.
+
+        >>> from mixfit.laws.catalogue import ADDITIVE, CHINCHILLA
+        >>> smaller, larger = Formula(CHINCHILLA, k=2), Formula(ADDITIVE, k=2)
+        >>> numbers = {"E": 3.0, "A": 400.0, "alpha": 0.3, "B": 900.0, "beta": 0.4}
+        >>> theta = smaller.internal({name: np.array([x]) for name, x in numbers.items()})
+        >>> natural = larger.natural(larger.embedded(smaller, theta))
+        >>> {name: natural[name].round(9).tolist() for name in ("E", "C", "gamma", "A")}
+        {'E': [1.5], 'C': [0.666666667, 0.666666667], 'gamma': [1.0, 1.0], 'A': [400.0]}
 
         Args:
             smaller: with the same k and units.
@@ -203,47 +257,90 @@ class Formula:
         Raises:
             NotContainedError: if there is no such theta.
         """
-        found = np.empty(self.size)
-        natural = set[str]()  # terms taken from one that has natural units already
         of_role = {term.role: term for term in smaller.law.terms}
-        lacking = [term for term in self.law.terms if term.role not in of_role]
-        places = smaller.places(of_role["E"].coefficient)
-        theta = theta.copy()
-        # A positive term cannot be 0, but as good as that.
-        theta[places] = np.maximum(theta[places], len(lacking) * _NEGLIGIBLE) / (1 + len(lacking))
+        roles = {term.role for term in self.law.terms}
+        if not roles >= set(of_role):
+            raise NotContainedError("a term that the larger law lacks")
+        lacking = len(roles - set(of_role))
+        constant = smaller.law.constant
+        if lacking:
+            if constant is None:
+                raise NotContainedError("there is no constant that a term could share")
+            theta = _shared(smaller, theta, constant, 1 + lacking)
+        embedded = np.empty(self.size)
+        to_convert = []  # terms taken from one in the formula's units
         for term in self.law.terms:
-            other = of_role.get(term.role, of_role["E"])
-            if not other.centred:
-                natural.add(term.role)
-            for part, source in zip(
+            other = of_role.get(term.role, constant)
+            assert other is not None
+            if other.centred:
+                to_convert.append(term)
+            for function, source in zip(
                 (term.coefficient, term.n, term.d),
                 (other.coefficient, other.n, other.d),
                 strict=True,
             ):
-                if part is not None:
-                    found[self.places(part)] = _embedded_part(part, source, smaller, theta)
+                if function is not None:
+                    embedded[self.places(function)] = _embedded_function(
+                        function, source, smaller, theta
+                    )
+                elif source is not None:
+                    raise NotContainedError("an exponent that the larger law lacks")
         lower, upper = self.bounds
-        return np.clip(self._to_natural_where_not_centred(found, natural), lower, upper)
-
-    def _to_natural_where_not_centred(self, theta: Array, natural: Collection[str] = ()) -> Array:
-        theta = theta.copy()
-        for term in self.law.terms:
-            if not term.centred and term.role not in natural:
-                factor = self._exponent(term.n, theta) * np.log(self.n_unit)
-                factor += self._exponent(term.d, theta) * np.log(self.d_unit)
-                places = self.places(term.coefficient)
-                theta[places] = term.coefficient.scaled(theta[places], factor)
-        return theta
+        return np.clip(self._to_natural_units(embedded, to_convert), lower, upper)
 
 
-def _embedded_part(
-    part: Coefficient, source: Coefficient | None, smaller: Formula, theta: Array
+def _shared(formula: Formula, theta: Array, constant: Term, shares: int) -> Array:
+    """Give the theta at which a constant is one of several equal shares of what it is."""
+    theta, places = theta.copy(), formula.places(constant.coefficient)
+    (name, number), *_ = constant.coefficient.natural(theta[places]).items()
+    # A positive term cannot be 0, but as good as that.
+    share = np.maximum(number, (shares - 1) * _NEGLIGIBLE) / shares
+    theta[places] = constant.coefficient.internal({name: share})
+    return theta
+
+
+def _embedded_function(
+    function: Coefficient, source: Coefficient | None, smaller: Formula, theta: Array
 ) -> Array:
     if source is None:
-        if isinstance(part, Constant) and part.kind == FREE:
+        if isinstance(function, Constant) and function.kind == FREE:
             return np.zeros(1)
         raise NotContainedError("an exponent that cannot be 0")
     own: Array = theta[smaller.places(source)]
-    if part == source:
+    if function == source:
         return own
-    return part.from_power_mean(source.as_power_mean(own, smaller.k))
+    return function.from_power_mean(source.as_power_mean(own, smaller.k))
+
+
+def check_contained(smaller: Law, larger: Law) -> None:
+    """Check by random parameters that one law is a special case of another one.
+
+    Where only some of the smaller law's parameters have a counterpart, as simple's negative gamma
+    in powered, those are compared.
+
+    Raises:
+        ValueError: if none has one, or predictions differ.
+    """
+    rng, k, rows = np.random.default_rng(0), 3, 8
+    inner, outer = Formula(smaller, k), Formula(larger, k)
+    h = rng.dirichlet(np.ones(k), rows)
+    N, D = np.exp(rng.normal(size=(2, rows)))
+    compared, reason = 0, ""
+    for _ in range(_MOST_DRAWS):
+        theta = inner.random(rng)
+        try:
+            embedded = outer.embedded(inner, theta)
+        except NotContainedError as error:
+            reason = str(error)
+            continue
+        expected, predicted = inner.predict(theta, N, D, h), outer.predict(embedded, N, D, h)
+        if not np.all(np.abs(predicted - expected) <= _SAME * np.abs(expected)):
+            reason, compared = "their predictions differ", 0
+            break
+        compared += 1
+        if compared == _ENOUGH_DRAWS:
+            break
+    if not compared:
+        raise ValueError(
+            f"The law {larger.name} says that it contains {smaller.name}, and does not: {reason}."
+        )

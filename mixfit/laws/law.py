@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.laws.coefficients import Coefficient, Group
+    from mixfit.laws.coefficients import Coefficient
+    from mixfit.laws.parameters import Param
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,53 @@ class Term:
     d: Coefficient | None = None
 
     @property
-    def parts(self) -> tuple[Coefficient, ...]:
+    def exponents(self) -> tuple[Coefficient, ...]:
+        """The exponents that there are."""
+        return tuple(exponent for exponent in (self.n, self.d) if exponent is not None)
+
+    @property
+    def functions(self) -> tuple[Coefficient, ...]:
         """The coefficient and the exponents that there are."""
-        return tuple(part for part in (self.coefficient, self.n, self.d) if part is not None)
+        return (self.coefficient, *self.exponents)
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is one number, the same everywhere, such as the paper's E."""
+        return not self.exponents and not self.coefficient.depends_on_mixture
 
     @property
     def shrinkable(self) -> bool:
         """Whether it scales with N or D, and its coefficient has a number for every domain."""
-        scales = self.n is not None or self.d is not None
-        return scales and self.coefficient.tied() is not None
+        return bool(self.exponents) and self.coefficient.tied() is not None
 
     @property
     def centred(self) -> bool:
         """Whether a change of the units of N and D can be taken up by the coefficient."""
-        return not any(e is not None and e.depends_on_mixture for e in (self.n, self.d))
+        return not any(exponent.depends_on_mixture for exponent in self.exponents)
+
+    @property
+    def text(self) -> str:
+        """The term as people write it, such as ``A N^-alpha``."""
+        numerator, over, denominator = self.coefficient.text.partition(" / ")
+        powers = " ".join(
+            f"{letter}^{_negated(exponent)}"
+            for letter, exponent in (("N", self.n), ("D", self.d))
+            if exponent is not None
+        )
+        if powers and numerator == "1":
+            numerator = powers
+        elif powers:
+            sums = " + " in numerator or numerator.startswith("sum ")
+            numerator = f"({numerator}) {powers}" if sums else f"{numerator} {powers}"
+        return numerator + over + denominator
+
+
+def _negated(exponent: Coefficient) -> str:
+    text = exponent.text
+    if text.isidentifier():
+        return f"-{text}"
+    negated = text.removeprefix("-")
+    return negated if negated.isidentifier() else f"-({text})"
 
 
 @dataclass(frozen=True)
@@ -55,43 +89,103 @@ class Law:
 
     Attributes:
         name: on the command line.
-        equation: in plain text, as the paper writes it.
         source: where it was published.
         terms: whose sum it is.
-        contains: smaller laws that are special cases of it.
+        contains: smaller laws that are special cases of it, from whose optima a fit starts too.
+
+    Raises:
+        ValueError: if the terms do not fit together, or a smaller law is no special case.
     """
 
     name: str
-    equation: str
     source: str
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
 
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        """The named groups of parameters; a name that two terms have is one group."""
-        found: dict[str, Group] = {}
-        for term in self.terms:
-            for part in term.parts:
-                for group in part.groups():
-                    found.setdefault(group.name, group)
-        return tuple(found.values())
+    def __post_init__(self) -> None:
+        roles = [term.role for term in self.terms]
+        for role in roles:
+            if roles.count(role) > 1:
+                raise ValueError(f"The law {self.name} has two terms of the role {role}.")
+        first = {param.name: param for param in self.groups}
+        for function in self._functions:
+            for param in function.params:
+                if first[param.name] != param:
+                    raise ValueError(
+                        f"The law {self.name} has two parameters {param.name} that differ in kind,"
+                        " bounds or starts."
+                    )
+        if self.contains:
+            from mixfit.laws.formula import check_contained
+
+            for smaller in self.contains:
+                check_contained(smaller, self)
 
     @property
-    def mixture_groups(self) -> tuple[Group, ...]:
-        """The groups of parameters of what depends on h."""
-        parts = [part for term in self.terms for part in term.parts if part.depends_on_mixture]
-        names = {group.name for part in parts for group in part.groups()}
-        return tuple(group for group in self.groups if group.name in names)
+    def _functions(self) -> tuple[Coefficient, ...]:
+        return tuple(function for term in self.terms for function in term.functions)
+
+    @property
+    def equation(self) -> str:
+        """The formula as people write it."""
+        return " + ".join(term.text for term in self.terms)
+
+    @property
+    def groups(self) -> tuple[Param, ...]:
+        """The parameters; a name that two terms have is one parameter."""
+        groups: dict[str, Param] = {}
+        for function in self._functions:
+            for param in function.params:
+                groups.setdefault(param.name, param)
+        return tuple(groups.values())
+
+    @property
+    def mixture_groups(self) -> tuple[Param, ...]:
+        """The parameters of what depends on h."""
+        functions = [function for function in self._functions if function.depends_on_mixture]
+        names = {param.name for function in functions for param in function.params}
+        return tuple(param for param in self.groups if param.name in names)
+
+    @property
+    def factor_names(self) -> frozenset[str]:
+        """The parameters that are a factor on powers of N and D, and mean nothing without them."""
+        scaled = [term.coefficient for term in self.terms if term.exponents]
+        return frozenset(
+            param.name for function in scaled for param in function.params if param.scale
+        )
+
+    @property
+    def constant(self) -> Term | None:
+        """The term that is one number everywhere, if there is one."""
+        return next((term for term in self.terms if term.constant), None)
 
     def count(self, k: int) -> int:
         """Count the parameters for k domains."""
-        return sum(group.size(k) for group in self.groups)
+        return sum(param.size(k) for param in self.groups)
 
     @property
     def shrinkable(self) -> bool:
         """Whether a term in N or D has a number for every domain."""
         return any(term.shrinkable for term in self.terms)
+
+    def impossible(self, params: Mapping[str, Array]) -> Iterator[tuple[str, int | None, str]]:
+        """Name the natural parameters that this law cannot have.
+
+        Args:
+            params: all of them by name, (1,) or (k,); any numbers.
+
+        Yields:
+            The parameter, the index of the domain or None where it has one number, and what the
+            number must be, such as "a positive number".
+        """
+        seen = set[tuple[str, int | None]]()
+        for term in self.terms:
+            for function in term.functions:
+                as_exponent = function is not term.coefficient
+                for name, index, text in function.impossible(params, as_exponent=as_exponent):
+                    if (name, index) not in seen:
+                        seen.add((name, index))
+                        yield name, index, text
 
     def bound(self, domains: Sequence[str], target: str) -> Law:
         """Give the law for one target, for terms that need to know which domain it is.
@@ -104,14 +198,23 @@ class Law:
             NotApplicableError: if the law means nothing for this target.
         """
 
-        def part(unbound: Coefficient | None) -> Coefficient | None:
+        def of_target(unbound: Coefficient | None) -> Coefficient | None:
             return None if unbound is None else unbound.bound(domains, target)
 
-        terms = [
-            replace(t, coefficient=t.coefficient.bound(domains, target), n=part(t.n), d=part(t.d))
+        return self._with_terms(
+            replace(
+                t,
+                coefficient=t.coefficient.bound(domains, target),
+                n=of_target(t.n),
+                d=of_target(t.d),
+            )
             for t in self.terms
-        ]
-        return replace(self, terms=tuple(terms))
+        )
+
+    def _with_terms(self, terms: Iterable[Term]) -> Law:
+        """Give this law with other terms; what it contains is known of its own terms alone."""
+        terms = tuple(terms)
+        return self if terms == self.terms else replace(self, terms=terms, contains=())
 
     def check(self, h: Array, domains: Sequence[str]) -> None:
         """Refuse mixtures, (m, k), at which the law is infinite whatever its parameters.
@@ -119,9 +222,8 @@ class Law:
         Raises:
             NotApplicableError: if there is one.
         """
-        for term in self.terms:
-            for part in term.parts:
-                part.check(h, domains)
+        for function in self._functions:
+            function.check(h, domains)
 
     def tied(self) -> Law:
         """Give the law in which the domains share each number that shrinkage pulls together."""
@@ -129,7 +231,7 @@ class Law:
         for term in self.terms:
             tied = term.coefficient.tied() if term.shrinkable else None
             terms.append(term if tied is None else replace(term, coefficient=tied))
-        return replace(self, terms=tuple(terms))
+        return self._with_terms(terms)
 
     def identified(self, *, one_model_size: bool, one_token_count: bool) -> Law:
         """Give the form of the law that a table with one N, or one D, can tell apart.
@@ -152,7 +254,7 @@ class Law:
             others = [other for other in terms if other is not term]
             if term != original and any(_absorbs(other, term) for other in others):
                 terms = others
-        return replace(self, terms=tuple(terms))
+        return self._with_terms(terms)
 
     @property
     def uses_model_size(self) -> bool:
@@ -169,6 +271,6 @@ def _absorbs(other: Term, term: Term) -> bool:
     """Tell whether a term, having lost an exponent, cannot be told from another one."""
     if (other.n is None) != (term.n is None) or (other.d is None) != (term.d is None):
         return False
-    if term.n is None and term.d is None:
+    if not term.exponents:
         return other.coefficient.depends_on_mixture or not term.coefficient.depends_on_mixture
     return other.coefficient.family == term.coefficient.family

@@ -5,8 +5,7 @@
 - `ExpLinear`: ``exp(sum_i t_i h_i)``;
 - `InversePowerSum`: ``sum_i F_i h_i^-alpha_i``;
 - `ShiftedPowerSum`: ``sum_i (n (a_i + h_i))^-g_i``;
-- `OwnPower`: a power of the weight of the one domain that is the target;
-- `Offset`: one number of either sign.
+- `OwnPower`: a power of the weight of the one domain that is the target.
 
 As in `mixfit.laws.coefficients` each is evaluated at internal parameters theta and reported in
 natural ones. Where a formula was published with more parameters than runs can tell apart, the class
@@ -22,14 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import NotApplicableError
-from mixfit.laws.coefficients import (
-    FREE,
-    Coefficient,
-    Constant,
-    Group,
-    NotContainedError,
-    PowerMean,
-)
+from mixfit.laws.coefficients import Coefficient, NotContainedError, along_simplex
+from mixfit.laws.parameters import FREE, NONNEGATIVE, ORDER_ONE, POSITIVE, Param, Start
+from mixfit.laws.power_mean import PowerMean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,47 +36,7 @@ _SERIES_BELOW = 1e-3  # below it differences lose more digits than the series
 _NEWTON_STEPS = 50
 
 
-def along_simplex(partial: Array, h: Array) -> Array:
-    """Turn partial derivatives at mixtures into those along the simplex.
-
-    They are the derivatives of the function at h / sum(h). A weight of 0 takes no part in the mean
-    that is subtracted, even where its own derivative is infinite.
-
-    Args:
-        partial: with respect to each weight, (m, k).
-        h: the mixtures, (m, k).
-    """
-    finite = np.where(h > 0, partial, 0.0)
-    slope: Array = partial - (h * finite).sum(axis=1, keepdims=True)
-    return slope
-
-
-class _Rival(Coefficient):
-    """A coefficient that is no power mean, so that no other law contains it or is contained."""
-
-    def as_power_mean(self, theta: Array, k: int) -> PowerMean:
-        raise NotContainedError("not a power mean")
-
-    def from_power_mean(self, mean: PowerMean) -> Array:
-        raise NotContainedError("not a power mean")
-
-
-@dataclass(frozen=True)
-class Offset(Constant):
-    """One number of either sign, such as the constant of a law whose authors do not bound it.
-
-    It differs from a free `Constant` in that starts are positive: losses are.
-    """
-
-    kind: str = FREE
-    lower: float = -1e3
-    upper: float = 1e3
-
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        return np.exp(rng.normal(-1.0, 0.7, 1))
-
-
-class _DomainSum(_Rival):
+class _DomainSum(Coefficient):
     """A sum over domains of a function of the domain's weight alone."""
 
     @abstractmethod
@@ -101,8 +55,8 @@ class _DomainSum(_Rival):
     def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
         addends, derivatives = self._addends(theta, h, log_h)
         columns = [
-            derivative if group.per_domain else derivative.sum(axis=1, keepdims=True)
-            for group, derivative in zip(self.groups(), derivatives, strict=True)
+            derivative if param.per_domain else derivative.sum(axis=1, keepdims=True)
+            for param, derivative in zip(self.params, derivatives, strict=True)
         ]
         return addends.sum(axis=1), np.hstack(columns)
 
@@ -126,7 +80,7 @@ def _grown(rate: Array, at: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class ExpSum(_Rival):
+class ExpSum(Coefficient):
     """``E + sum_i C_i exp(gamma_i h_i)``, or ``E + C sum_i exp(gamma_i h_i)``; C of either sign.
 
     Runs often ask for a nearly linear function of h, which is huge C that E cancels and tiny gamma.
@@ -146,17 +100,20 @@ class ExpSum(_Rival):
     rate: str
     common: bool = False
 
-    def groups(self) -> tuple[Group, ...]:
+    @property
+    def params(self) -> tuple[Param, ...]:
         rate = 1e3 if self.common else _RATE
         return (
-            Group(self.offset, False, -1e3, 1e3),
-            Group(self.name, not self.common, -1e3, 1e3),
-            Group(self.rate, True, -rate, rate),
+            Param(self.offset, False, FREE, -1e3, 1e3, scale=True),
+            Param(self.name, not self.common, FREE, -1e3, 1e3, scale=True),
+            # With one C theta holds slopes, of which the natural numbers are multiples.
+            Param(self.rate, True, FREE, -rate, rate, scale=self.common),
         )
 
     @property
-    def family(self) -> object:
-        return replace(self, offset="", name="", rate="")
+    def text(self) -> str:
+        first, inside = (f"{self.name} sum ", "") if self.common else ("sum ", f"{self.name}_i ")
+        return f"{self.offset} + {first}{inside}exp({self.rate}_i h_i)"
 
     def _split(self, theta: Array) -> tuple[float, Array, Array]:
         count = 2 if self.common else 1 + len(theta) // 2
@@ -221,7 +178,7 @@ def _away_from_zero(rate: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class ExpProduct(_Rival):
+class ExpProduct(Coefficient):
     """``C exp(gamma prod_i k h_i)`` with C positive.
 
     Published as ``C exp(prod_i t_i h_i)``, of which only the product of the t_i can be told. With
@@ -236,12 +193,16 @@ class ExpProduct(_Rival):
     name: str
     rate: str
 
-    def groups(self) -> tuple[Group, ...]:
-        return (Group(self.name, False, -20.0, 10.0), Group(self.rate, False, -_RATE, _RATE))
+    @property
+    def params(self) -> tuple[Param, ...]:
+        return (
+            Param(self.name, False, POSITIVE, -20.0, 10.0, Start(-0.5, 0.7), scale=True),
+            Param(self.rate, False, FREE, -_RATE, _RATE, Start(0.0, 1.0)),
+        )
 
     @property
-    def family(self) -> object:
-        return replace(self, name="", rate="")
+    def text(self) -> str:
+        return f"{self.name} exp({self.rate} prod k h_i)"
 
     @property
     def depends_on_mixture(self) -> bool:
@@ -259,18 +220,6 @@ class ExpProduct(_Rival):
         value, _ = self.value(theta, h, log_h)
         return along_simplex(value[:, None] * theta[1] * k * others, h)
 
-    def scaled(self, theta: Array, log_factor: float) -> Array:
-        return np.array([theta[0] + log_factor, theta[1]])
-
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        return rng.normal([-0.5, 0.0], [0.7, 1.0])
-
-    def natural(self, theta: Array) -> dict[str, Array]:
-        return {self.name: np.exp(theta[:1]), self.rate: theta[1:].copy()}
-
-    def internal(self, natural: Mapping[str, Array]) -> Array:
-        return np.concatenate([np.log(natural[self.name]), natural[self.rate]])
-
 
 @dataclass(frozen=True)
 class ExpLinear(Coefficient):
@@ -284,12 +233,13 @@ class ExpLinear(Coefficient):
 
     name: str
 
-    def groups(self) -> tuple[Group, ...]:
-        return (Group(self.name, True, -_RATE, _RATE),)
+    @property
+    def params(self) -> tuple[Param, ...]:
+        return (Param(self.name, True, FREE, -_RATE, _RATE, Start(-0.5, 2.0), scale=True),)
 
     @property
-    def family(self) -> object:
-        return replace(self, name="")
+    def text(self) -> str:
+        return f"exp(sum {self.name}_i h_i)"
 
     def value(self, theta: Array, h: Array, log_h: Array) -> tuple[Array, Array]:
         value = np.exp(h @ theta)
@@ -301,20 +251,11 @@ class ExpLinear(Coefficient):
     def scaled(self, theta: Array, log_factor: float) -> Array:
         return theta + log_factor
 
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        return rng.normal(-0.5, 2.0, k)
-
-    def natural(self, theta: Array) -> dict[str, Array]:
-        return {self.name: theta.copy()}
-
-    def internal(self, natural: Mapping[str, Array]) -> Array:
-        return natural[self.name].copy()
-
     def as_power_mean(self, theta: Array, k: int) -> PowerMean:
-        return PowerMean(theta.copy(), np.ones(k), 0.0)
+        return PowerMean(theta.copy(), None, 0.0)
 
     def from_power_mean(self, mean: PowerMean) -> Array:
-        if np.any(mean.gamma != 1.0) or (mean.s != 0 and np.ptp(mean.b) > 0):
+        if not mean.linear or (mean.s != 0 and np.ptp(mean.b) > 0):
             raise NotContainedError("not the exponential of a linear function")
         return mean.b.copy()
 
@@ -322,8 +263,6 @@ class ExpLinear(Coefficient):
 @dataclass(frozen=True)
 class InversePowerSum(_DomainSum):
     """``sum_i F_i h_i^-alpha_i`` with F and alpha positive; infinite where a weight is 0.
-
-    Internal parameters: log F and log alpha.
 
     Attributes:
         name: of F.
@@ -333,12 +272,17 @@ class InversePowerSum(_DomainSum):
     name: str
     inner: str
 
-    def groups(self) -> tuple[Group, ...]:
-        return (Group(self.name, True, -30.0, 10.0), Group(self.inner, True, -7.0, 3.0))
+    @property
+    def params(self) -> tuple[Param, ...]:
+        size = Start(-0.5, 0.7, in_log_k=-1.0)
+        return (
+            Param(self.name, True, POSITIVE, -30.0, 10.0, size, scale=True),
+            Param(self.inner, True, POSITIVE, -7.0, 3.0, Start(-1.5, 0.7)),
+        )
 
     @property
-    def family(self) -> object:
-        return replace(self, name="", inner="")
+    def text(self) -> str:
+        return f"sum {self.name}_i h_i^-{self.inner}_i"
 
     def check(self, h: Array, domains: Sequence[str]) -> None:
         at_zero = [domain for domain, w in zip(domains, h.T, strict=True) if np.any(w == 0)]
@@ -358,20 +302,6 @@ class InversePowerSum(_DomainSum):
         with np.errstate(divide="ignore"):
             return np.asarray(-np.exp(np.split(theta, 2)[1]) * addends / h)
 
-    def scaled(self, theta: Array, log_factor: float) -> Array:
-        log_size, log_inner = np.split(theta, 2)
-        return np.concatenate([log_size + log_factor, log_inner])
-
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        return np.concatenate([rng.normal(-np.log(k) - 0.5, 0.7, k), rng.normal(-1.5, 0.7, k)])
-
-    def natural(self, theta: Array) -> dict[str, Array]:
-        log_size, log_inner = np.split(theta, 2)
-        return {self.name: np.exp(log_size), self.inner: np.exp(log_inner)}
-
-    def internal(self, natural: Mapping[str, Array]) -> Array:
-        return np.asarray(np.log(np.concatenate([natural[self.name], natural[self.inner]])))
-
 
 @dataclass(frozen=True)
 class ShiftedPowerSum(_DomainSum):
@@ -380,8 +310,6 @@ class ShiftedPowerSum(_DomainSum):
     Published with n the number of training samples, known beforehand. The function is not the same
     in another unit of n, of which the authors' text leaves the choice open; n is therefore fitted,
     which makes the law at least as good as with any n that a user would have given.
-
-    Internal parameters: the logs of all.
 
     Attributes:
         scale: the name of n.
@@ -393,16 +321,17 @@ class ShiftedPowerSum(_DomainSum):
     shift: str
     inner: str
 
-    def groups(self) -> tuple[Group, ...]:
+    @property
+    def params(self) -> tuple[Param, ...]:
         return (
-            Group(self.scale, False, -5.0, 60.0),
-            Group(self.shift, True, -12.0, 5.0),
-            Group(self.inner, True, -7.0, 3.0),
+            Param(self.scale, False, POSITIVE, -5.0, 60.0, scale=True),
+            Param(self.shift, True, POSITIVE, -12.0, 5.0, Start(0.0, 1.0, in_log_k=-1.0)),
+            Param(self.inner, True, POSITIVE, -7.0, 3.0, Start(-0.7, 0.7)),
         )
 
     @property
-    def family(self) -> object:
-        return replace(self, scale="", shift="", inner="")
+    def text(self) -> str:
+        return f"sum ({self.scale} ({self.shift}_i + h_i))^-{self.inner}_i"
 
     def _split(self, theta: Array) -> tuple[float, Array, Array]:
         shift, inner = np.split(theta[1:], 2)
@@ -440,23 +369,14 @@ class ShiftedPowerSum(_DomainSum):
         return np.concatenate([[log_scale], theta[1:]])
 
     def random(self, rng: np.random.Generator, k: int) -> Array:
-        shift, inner = rng.normal(-np.log(k), 1.0, k), rng.normal(-0.7, 0.7, k)
-        return self.scaled(np.concatenate([[0.0], shift, inner]), -float(np.log(k)))
-
-    def natural(self, theta: Array) -> dict[str, Array]:
-        log_scale, shift, inner = self._split(theta)
-        return {self.scale: np.exp([log_scale]), self.shift: shift, self.inner: inner}
-
-    def internal(self, natural: Mapping[str, Array]) -> Array:
-        names = (self.scale, self.shift, self.inner)
-        return np.asarray(np.log(np.concatenate([natural[name] for name in names])))
+        _, shift, inner = self.params
+        theta = np.concatenate([[0.0], shift.draw(rng, k), inner.draw(rng, k)])
+        return self.scaled(theta, -float(np.log(k)))
 
 
 @dataclass(frozen=True)
-class OwnPower(_Rival):
+class OwnPower(Coefficient):
     """``C h_own^p`` or ``C (h_own + eps)^p``, h_own being the weight of the target's own domain.
-
-    Internal parameters: log C; the exponent, 0 or more; and log eps if there is one.
 
     Attributes:
         name: of C.
@@ -472,15 +392,21 @@ class OwnPower(_Rival):
     shift: str | None = None
     own: int = 0
 
-    def groups(self) -> tuple[Group, ...]:
-        found = [Group(self.name, False, -30.0, 40.0), Group(self.exponent, False, 0.0, 10.0)]
+    @property
+    def params(self) -> tuple[Param, ...]:
+        power = Start(0.0, 0.3, of=np.abs)
+        params = [
+            Param(self.name, False, POSITIVE, -30.0, 40.0, ORDER_ONE, scale=True),
+            Param(self.exponent, False, NONNEGATIVE, 0.0, 10.0, power),
+        ]
         if self.shift is not None:
-            found.append(Group(self.shift, False, -12.0, 2.0))
-        return tuple(found)
+            params.append(Param(self.shift, False, POSITIVE, -12.0, 2.0, Start(-3.0, 1.5)))
+        return tuple(params)
 
     @property
-    def family(self) -> object:
-        return replace(self, name="", exponent="", shift=None if self.shift is None else "")
+    def text(self) -> str:
+        base = "h_own" if self.shift is None else f"(h_own + {self.shift})"
+        return f"{self.name}{' / ' if self.negative else ' '}{base}^{self.exponent}"
 
     @property
     def depends_on_mixture(self) -> bool:
@@ -522,24 +448,3 @@ class OwnPower(_Rival):
             # h^(p - 1) alone: where p < 1 it is infinite at h = 0, as it should be.
             partial[:, self.own] = power * np.exp(theta[0] + (power - 1.0) * log_reach)
         return along_simplex(partial, h)
-
-    def scaled(self, theta: Array, log_factor: float) -> Array:
-        return np.concatenate([theta[:1] + log_factor, theta[1:]])
-
-    def random(self, rng: np.random.Generator, k: int) -> Array:
-        found = [rng.normal(-1.0, 0.7), abs(rng.normal(0.0, 0.3))]
-        if self.shift is not None:
-            found.append(rng.normal(-3.0, 1.5))
-        return np.array(found)
-
-    def natural(self, theta: Array) -> dict[str, Array]:
-        found = {self.name: np.exp(theta[:1]), self.exponent: theta[1:2].copy()}
-        if self.shift is not None:
-            found[self.shift] = np.exp(theta[2:])
-        return found
-
-    def internal(self, natural: Mapping[str, Array]) -> Array:
-        parts = [np.log(natural[self.name]), natural[self.exponent]]
-        if self.shift is not None:
-            parts.append(np.log(natural[self.shift]))
-        return np.concatenate(parts)

@@ -23,9 +23,9 @@ import numpy as np
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
+from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Cost, Mixture, PureTarget, Study, jensen_shannon
-from mixfit.mixture.surface import Landscape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,8 +140,8 @@ class Planner:
                 )
             ),
             observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
-            wanted=Landscape(fit, list(weights)),
-            everything=Landscape(fit, list(fit.targets)),
+            wanted=LossesOfH(fit, list(weights)),
+            everything=LossesOfH(fit, list(fit.targets)),
         )
 
     def best(self, model_size: float | None = None, tokens: float | None = None) -> Mixture:
@@ -282,7 +282,7 @@ class Planner:
             alone = replace(
                 self.question,
                 target_weights={target: 1.0},
-                wanted=Landscape(self.question.fit, [target]),
+                wanted=LossesOfH(self.question.fit, [target]),
             )
             mixture = alone.at(model_size, tokens).best()
             distance = None

@@ -17,7 +17,7 @@ from mixfit.mixture.constraints import (
     polytope_of,
     smallest_clash,
 )
-from mixfit.mixture.losses import AllLimits, LossLimits, ValueLimit, WeightedLoss
+from mixfit.mixture.objective import AllLimits, LossLimits, ValueLimit, WeightedLoss
 from mixfit.mixture.result import Baseline, Cost, Mixture
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack, widest
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit, Range
-    from mixfit.mixture.surface import Landscape
+    from mixfit.mixture.losses_of_h import LossesOfH
     from mixfit.simplex.functions import Limits
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
@@ -57,8 +57,8 @@ class Question:
     prior: Array | None
     reference: Array | None
     observed: Array
-    wanted: Landscape
-    everything: Landscape
+    wanted: LossesOfH
+    everything: LossesOfH
 
     @property
     def domains(self) -> tuple[str, ...]:

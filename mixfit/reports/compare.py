@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mixfit.base.numbers import fixed, number
+from mixfit.base.shown import TEXT
 from mixfit.evaluation.comparison import AVERAGE
-from mixfit.reports.text import print_line, print_notes, print_table
+from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.evaluation.comparison import Comparison, Summary
+    from mixfit.reports.report import Block
 
-FORMATS = ("text", "markdown", "latex", "csv")
+FORMATS = (TEXT, "markdown", "latex", "csv")
 _TOO_LONG = 100.0  # percent, from which an error is written with three digits only
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A table as text, however it is printed.
+def report_comparison(comparison: Comparison, title: str = "", form: str = TEXT) -> Report:
+    """Report on a comparison: which law to use, and the tables that say why.
 
-    Attributes:
-        headers: of the columns.
-        rows: cells, all of the same number.
-        left: columns that are set to the left.
-        marked: (row, column) of the best figures.
-        spare: columns that a narrow terminal can do without, the first first.
+    Args:
+        comparison: the comparison.
+        title: a first line, or "".
+        form: one of `FORMATS`. All but text are for a paper: tables alone, and for CSV one with all
+            digits; what to use is then a remark.
     """
+    use = recommendation(comparison)
+    remarks = remarks_of(comparison.notes)
+    if form == "csv":
+        return Report((figures(comparison),), (*remarks, Remark("note", use)))
+    # With one target the average says it all.
+    tables: list[Block] = [averages(comparison)]
+    if len(comparison.targets) > 1:
+        tables = [by_target(comparison), "", *tables]
+    if form != TEXT:
+        return Report(tuple(tables), (*remarks, Remark("note", use)))
+    lines = (title, comparison.title) if title else (comparison.title,)
+    return Report((*lines, "", *tables, "", use), remarks)
 
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    left: tuple[int, ...]
-    marked: frozenset[tuple[int, int]] = field(default_factory=frozenset)
-    spare: tuple[int, ...] = ()
+
+def recommendation(comparison: Comparison) -> str:
+    """Say in a line which law to use, and by which rule."""
+    if comparison.choice is None:
+        why = "; ".join(f"{s.law}: {s.excluded}" for s in comparison.standings)
+        return f"use none of these laws ({why})"
+    return f"use {comparison.choice.law}: {comparison.choice.reason}"
 
 
 def averages(comparison: Comparison) -> Grid:
@@ -65,7 +76,7 @@ def averages(comparison: Comparison) -> Grid:
     }
     left = (0, 2) if several else (0,)
     spare = (len(headers) - 1, 1)
-    return Grid(tuple(headers), tuple(rows), left, frozenset(marked), spare)
+    return Grid(tuple(headers), tuple(rows), left=left, marked=frozenset(marked), spare=spare)
 
 
 def by_target(comparison: Comparison) -> Grid:
@@ -96,7 +107,7 @@ def by_target(comparison: Comparison) -> Grid:
                 cells.append(fixed(summary.bias, sign=True) if summary else "")
                 cells.append(fixed(summary.rank, 3) if summary else "")
             rows.append((target, law, *cells))
-    return Grid(tuple(headers), tuple(rows), (0, 1), frozenset(marked))
+    return Grid(tuple(headers), tuple(rows), left=(0, 1), marked=frozenset(marked))
 
 
 def _figures(summary: Summary) -> list[str]:
@@ -131,94 +142,18 @@ def _lowest(values: Sequence[float]) -> list[int]:
     return [i for i, value in enumerate(values) if known and value == min(known)]
 
 
-def print_comparison(comparison: Comparison, title: str, *, quiet: bool = False) -> None:
-    """Print the tables, which law to use, and on standard error the notes."""
-    print_line(title)
-    print_line(comparison.title)
-    for grid in _grids(comparison):
-        print_line()
-        print_table(grid.headers, grid.rows, left=grid.left, marked=grid.marked, spare=grid.spare)
-    print_line()
-    print_line(recommendation(comparison))
-    if not quiet:
-        print_notes(comparison.notes)
-
-
-def recommendation(comparison: Comparison) -> str:
-    """Say in a line which law to use, and by which rule."""
-    if comparison.choice is None:
-        why = "; ".join(f"{s.law}: {s.excluded}" for s in comparison.standings)
-        return f"use none of these laws ({why})"
-    return f"use {comparison.choice.law}: {comparison.choice.reason}"
-
-
-def _grids(comparison: Comparison) -> list[Grid]:
-    """Lay out what there is to say; with one target the average says it all."""
-    return [by_target(comparison)] * (len(comparison.targets) > 1) + [averages(comparison)]
-
-
-def format_comparison(comparison: Comparison, kind: str) -> str:
-    """Give the tables as text for a paper.
-
-    Args:
-        comparison: the comparison.
-        kind: ``markdown``, ``latex`` or ``csv``; CSV is one table with all digits.
-    """
-    if kind == "csv":
-        return _csv(comparison)
-    render = _markdown if kind == "markdown" else _latex
-    return "\n".join(render(grid) for grid in _grids(comparison))
-
-
-def _markdown(grid: Grid) -> str:
-    headers = [header.replace("\n", " ") for header in grid.headers]
-    rules = [":--" if i in grid.left else "--:" for i in range(len(headers))]
-    rows = [
-        [f"**{cell}**" if (i, j) in grid.marked else cell for j, cell in enumerate(row)]
-        for i, row in enumerate(grid.rows)
-    ]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [headers, rules, *rows])
-
-
-def _latex(grid: Grid) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return f"{' & '.join(cells)} \\\\"
-
-    headers = [_escape(header.replace("\n", " ")) for header in grid.headers]
-    rows = [
-        [
-            f"\\textbf{{{_escape(cell)}}}" if (i, j) in grid.marked else _escape(cell)
-            for j, cell in enumerate(row)
-        ]
-        for i, row in enumerate(grid.rows)
-    ]
-    kinds = "".join("l" if i in grid.left else "r" for i in range(len(headers)))
-    lines = [f"\\begin{{tabular}}{{{kinds}}}", "\\toprule", line(headers), "\\midrule"]
-    lines += [*(line(row) for row in rows), "\\bottomrule", "\\end{tabular}"]
-    return "\n".join(lines) + "\n"
-
-
-_SPECIAL = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
-_SPECIAL |= {"±": r"$\pm$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "~": r"\textasciitilde{}"}
-_SPECIAL |= {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}"}
-
-
-def _escape(text: str) -> str:
-    return "".join(_SPECIAL.get(character, character) for character in text)
-
-
-def _csv(comparison: Comparison) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    fields = ("train_mre", "test_mre", "standard_error", "bias", "rank", "rows")
-    writer.writerow(("law", "target", "column", "parameters", *fields))
+def figures(comparison: Comparison) -> Grid:
+    """Lay out every figure of the tables with all its digits, for other programs."""
+    names = ("train_mre", "test_mre", "standard_error", "bias", "rank", "rows")
     parameters = {s.law: s.parameters for s in comparison.standings}
+    rows = []
     for law in comparison.laws:
         for target in (*comparison.targets, AVERAGE):
             for column in comparison.columns:
                 s = comparison.summaries.get((law, target, column))
-                figures = (s.train, s.test, s.error, s.bias, s.rank, s.rows) if s else [""] * 6
+                values = (s.train, s.test, s.error, s.bias, s.rank, s.rows) if s else ()
+                cells = ["" if math.isnan(value) else str(value) for value in values]
                 count = parameters[law]
-                cells = ["" if isinstance(x, float) and math.isnan(x) else x for x in figures]
-                writer.writerow((law, target, column, "" if count is None else count, *cells))
-    return out.getvalue()
+                named = (law, target, column, "" if count is None else str(count))
+                rows.append((*named, *(cells or [""] * len(names))))
+    return Grid(("law", "target", "column", "parameters", *names), tuple(rows))

@@ -7,41 +7,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.numbers import fixed, number
-from mixfit.reports.text import print_line, print_notes, print_table
+from mixfit.reports.report import Grid, Report, remarks_of
+from mixfit.runs.runs import describe
 
 if TYPE_CHECKING:
-    from mixfit.fitting.result import Fit
+    from mixfit.fitting.result import Fit, FitData
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
-# A and B have no meaning apart from the units of N and D.
-_NOT_WORTH_READING = {"A", "B"}
+
+def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
+    """Report on a fit.
+
+    Args:
+        fit: the fit.
+        runs: that it was made on, if they are at hand, for the first line to say how many rows.
+    """
+    data = _describe(fit.data) if runs is None else runs.summary
+    notes = fit.notes + tuple(note for target in fit.targets.values() for note in target.notes)
+    return Report((f"{fit.law} law on {data}", "", _parameters(fit), ""), remarks_of(notes))
 
 
-def describe_runs(runs: Runs) -> str:
-    """Say in a line what was read; `Runs.summary`, which callers can use."""
-    return runs.summary
+def _describe(data: FitData) -> str:
+    N, D = ((counts.min, counts.max) for counts in (data.model_size, data.tokens))
+    return describe(data.files, "", data.mixtures, len(data.weights), N, D)
 
 
-def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
-    """Print a fit as a table, and its notes on standard error."""
-    print_line(f"{fit.law} law on {describe_runs(runs)}")
-    print_line()
+def _parameters(fit: Fit) -> Grid:
+    """Lay out a row for each target, with the parameters that are not per domain."""
+    form = _largest_form(fit)
     scalars = [
-        group.name
-        for group in _largest_form(fit).groups
-        if not group.per_domain and group.name not in _NOT_WORTH_READING
+        param.name
+        for param in form.groups
+        if not param.per_domain and param.name not in form.factor_names
     ]
     bounds = {name: target.entropy_bound(fit.domains) for name, target in fit.targets.items()}
     with_bound = any(bound is not None for bound in bounds.values())
-    headers = [
-        "target",
-        "rows",
-        *scalars,
-        *(["entropy\n≤"] if with_bound else []),
-        "Huber",
-        "MRE\n%",
-    ]
+    headers = [*("target", "rows"), *scalars, *(["entropy\n≤"] if with_bound else [])]
+    headers += ["Huber", "MRE\n%", "status"]
     rows = []
     for name, target in fit.targets.items():
         cells = [name, f"{target.rows:,}"]
@@ -50,24 +53,18 @@ def print_fit(fit: Fit, runs: Runs, *, quiet: bool = False) -> None:
         if with_bound:
             bound = bounds[name]
             cells.append("" if bound is None else number(bound))
-        rows.append([*cells, f"{target.huber:.2e}", fixed(target.mre), target.status])
+        rows.append((*cells, f"{target.huber:.2e}", fixed(target.mre), target.status))
     mean = fixed(float(np.mean([target.mre for target in fit.targets.values()])))
-    blank = [""] * (len(headers) - 2)
-    print_table(
-        [*headers, "status"],
-        rows,
-        footer=["average", *blank, mean, ""] if len(rows) > 1 else None,
-        left=(0, len(headers)),
+    status = len(headers) - 1
+    converged = all(target.status == "converged" for target in fit.targets.values())
+    return Grid(
+        headers=tuple(headers),
+        rows=tuple(rows),
+        footer=("average", *[""] * (status - 2), mean, "") if len(rows) > 1 else (),
+        left=(0, status),
         # A status that is the same everywhere says the least after the number of rows.
-        spare=(1, *([len(headers)] if _all_converged(fit) else [])),
+        spare=(1, status) if converged else (1,),
     )
-    print_line()
-    if not quiet:
-        print_notes(fit.notes + tuple(note for t in fit.targets.values() for note in t.notes))
-
-
-def _all_converged(fit: Fit) -> bool:
-    return all(target.status == "converged" for target in fit.targets.values())
 
 
 def _largest_form(fit: Fit) -> Law:

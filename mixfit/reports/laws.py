@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mixfit.reports.text import print_line
+from mixfit.reports.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law
 
 
-def print_laws(laws: Sequence[Law]) -> None:
-    """Print name, number of parameters for k domains, source and equation of laws."""
+def report_laws(laws: Sequence[Law]) -> Report:
+    """Report name, number of parameters for k domains, source and equation of laws."""
+    lines: list[str] = []
     for law in laws:
-        print_line(f"{law.name}: {_count(law)} parameters; {law.source}")
-        print_line(f"    {law.equation}")
+        lines.append(f"{law.name}: {_count(law)} parameters; {law.source}")
+        lines.append(f"    {law.equation}")
+    return Report(tuple(lines))
 
 
 def _count(law: Law) -> str:

@@ -7,72 +7,125 @@ from typing import TYPE_CHECKING
 
 from mixfit.base.numbers import fixed, short
 from mixfit.mixture.files import percentages
-from mixfit.reports.text import print_labelled, print_line, print_notes, print_table
+from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.errors import Note
-    from mixfit.mixture.result import Mixture, PureTarget, Study
+    from mixfit.mixture.result import Baseline, Mixture, PureTarget, Study
+    from mixfit.reports.report import Block
 
 _ALIKE = 2  # notes that differ only in numbers
 
 
-def print_result(
-    title: str,
-    mixtures: Sequence[Mixture],
-    pure: Sequence[PureTarget],
-    study: Study | None,
-    *,
-    quiet: bool = False,
-) -> None:
-    """Print what was found: one mixture, a grid of them, or one for each target.
+def report_result(
+    title: str, mixtures: Sequence[Mixture], pure: Sequence[PureTarget], study: Study | None
+) -> Report:
+    """Report on what was found: one mixture, a grid of them, or one for each target.
 
     Args:
         title: what the predictions come from.
         mixtures: the best ones, by budget.
         pure: the best ones for each target alone.
         study: what else is known of the only mixture.
-        quiet: whether to leave out the notes.
     """
     if pure:
-        _print_pure(title, pure)
-        found = [entry.mixture for entry in pure]
-    elif study is not None:
-        _print_study(title, study)
-        found = [study.mixture]
-    else:
-        _print_grid(title, mixtures)
-        found = list(mixtures)
-    if not quiet:
-        _print_certificate(found)
-        print_notes(_worth_printing(found))
+        return report_pure(pure, title)
+    return report_grid(mixtures, title) if study is None else report_study(study, title)
 
 
-def _worth_printing(mixtures: Sequence[Mixture]) -> list[Note]:
-    """Give the notes of mixtures, of many alike only the last ones."""
-    of_code: dict[str, dict[str, Note]] = {}
-    for mixture in mixtures:
-        for note in mixture.notes:
-            of_code.setdefault(note.code, {})[note.text] = note
-    found = []
-    for notes in of_code.values():
-        kept = list(notes.values())[-_ALIKE:]
-        left = len(notes) - len(kept)
-        if left:
-            more = f"{kept[-1].text} (and {left} other notes like this one)"
-            kept[-1] = replace(kept[-1], text=more)
-        found += kept
-    return found
+def report_mixture(mixture: Mixture) -> Report:
+    """Report on a best mixture, without all that helps to judge it."""
+    shares = percentages(mixture.weights)
+    weights = Grid(
+        headers=("domain", "h* %"),
+        rows=tuple(zip(mixture.domains, shares, strict=True)),
+        footer=(_loss_label(mixture), fixed(mixture.loss, 4)),
+    )
+    blocks = (*_after(_about(mixture)), *_after(weights), *_after(*_losses(mixture, {})))
+    return Report(blocks, _remarks([mixture]))
+
+
+def report_study(study: Study, title: str = "") -> Report:
+    """Report on a best mixture beside others, with how far its weights may go.
+
+    Args:
+        study: the mixture, and what else is known of it.
+        title: what the predictions come from, or "".
+    """
+    mixture = study.mixture
+    others: dict[str, Mixture | Baseline] = {b.name: b for b in study.baselines}
+    if study.unconstrained is not None:
+        others = {"unconstrained": study.unconstrained, **others}
+    columns = [percentages(m.weights) for m in (mixture, *others.values())]
+    rows = []
+    for index, domain in enumerate(mixture.domains):
+        low, high = 100 * study.ranges[index]
+        first, *rest = (column[index] for column in columns)
+        rows.append((domain, first, f"{low:.1f} to {high:.1f}", *rest))
+    losses = (fixed(other.loss, 4) for other in others.values())
+    weights = Grid(
+        headers=("domain", "h* %", "as good\nwithin 0.1%", *_headers(others)),
+        rows=tuple(rows),
+        footer=(_loss_label(mixture), fixed(mixture.loss, 4), "", *losses),
+    )
+    first_line = f"{title}: {_about(mixture)}" if title else _about(mixture)
+    blocks = (
+        *_after(first_line),
+        *_after(weights),
+        *_after(*_losses(mixture, others)),
+        *_after(*_costs(study)),
+    )
+    return Report(blocks, _remarks([mixture]))
+
+
+def report_grid(mixtures: Sequence[Mixture], title: str) -> Report:
+    """Report on the best mixtures for several budgets, with what the predictions come from."""
+    rows = (
+        (
+            "" if m.model_size is None else short(m.model_size),
+            "" if m.tokens is None else short(m.tokens),
+            *percentages(m.weights),
+            fixed(m.loss, 4),
+        )
+        for m in mixtures
+    )
+    headers = ("parameters", "tokens", *mixtures[0].domains, "loss")
+    first_line = f"{title}: {len(mixtures)} budgets; {_aims(mixtures[0])}; h* in %"
+    blocks = (*_after(first_line), *_after(Grid(headers, tuple(rows), left=())))
+    return Report(blocks, _remarks(mixtures))
+
+
+def report_pure(pure: Sequence[PureTarget], title: str) -> Report:
+    """Report on the best mixtures for each target alone, with what the predictions come from."""
+    rows = (
+        (
+            entry.target,
+            *percentages(entry.mixture.weights),
+            fixed(entry.mixture.loss, 4),
+            "" if entry.distance is None else fixed(entry.distance, 3),
+        )
+        for entry in pure
+    )
+    first = pure[0].mixture
+    headers = ("target", *first.domains, "loss", "JS distance\nto its corner")
+    first_line = f"{title}: {_budget(first)}; h* in % for each target alone"
+    blocks = (*_after(first_line), *_after(Grid(headers, tuple(rows))))
+    return Report(blocks, _remarks([entry.mixture for entry in pure]))
+
+
+def _after(*blocks: Block) -> tuple[Block, ...]:
+    """Give blocks, if there are any, with a space after them."""
+    return (*blocks, "") if blocks else ()
+
+
+def _about(mixture: Mixture) -> str:
+    return f"{_budget(mixture)}; {_aims(mixture)}"
 
 
 def _budget(mixture: Mixture) -> str:
-    parts = []
-    if mixture.model_size is not None:
-        parts.append(f"{short(mixture.model_size)} parameters")
-    if mixture.tokens is not None:
-        parts.append(f"{short(mixture.tokens)} tokens")
-    return ", ".join(parts) or "the (N, D) of the runs"
+    return mixture.budget or "the (N, D) of the runs"
 
 
 def _aims(mixture: Mixture) -> str:
@@ -84,103 +137,69 @@ def _aims(mixture: Mixture) -> str:
     return "targets " + ", ".join(f"{t} {100 * w:.3g}%" for t, w in weights.items())
 
 
-def _print_study(title: str, study: Study) -> None:
-    mixture = study.mixture
-    print_line(f"{title}: {_budget(mixture)}; {_aims(mixture)}")
-    print_line()
-    others = [] if study.unconstrained is None else [study.unconstrained]
-    names = [*(["unconstrained"] if others else []), *(b.name for b in study.baselines)]
-    weights = [m.weights for m in others] + [b.weights for b in study.baselines]
-    columns = [percentages(mixture.weights), *(percentages(w) for w in weights)]
-    rows = []
-    for index, domain in enumerate(mixture.domains):
-        low, high = 100 * study.ranges[index]
-        first, *rest = (column[index] for column in columns)
-        rows.append([domain, first, f"{low:.1f} to {high:.1f}", *rest])
-    losses = [mixture.loss, *(m.loss for m in others), *(b.loss for b in study.baselines)]
-    first, *rest = (fixed(loss, 4) for loss in losses)
-    label = "loss" if len(mixture.target_weights) == 1 else "average loss"
-    print_table(
-        ["domain", "h* %", "as good\nwithin 0.1%", *names], rows, footer=[label, first, "", *rest]
-    )
-    print_line()
-    _print_losses(study, names)
-    _print_costs(study)
+def _loss_label(mixture: Mixture) -> str:
+    return "loss" if len(mixture.target_weights) == 1 else "average loss"
 
 
-def _print_losses(study: Study, names: Sequence[str]) -> None:
-    """Print the loss of every target, with those that the objective leaves out."""
-    mixture = study.mixture
-    predicted = [mixture.predicted_loss]
-    predicted += [] if study.unconstrained is None else [study.unconstrained.predicted_loss]
-    predicted += [baseline.predicted_loss for baseline in study.baselines]
+def _losses(mixture: Mixture, others: Mapping[str, Mixture | Baseline]) -> list[Grid]:
+    """Lay out the loss of every target, if several, with those that the objective leaves out."""
     if len(mixture.predicted_loss) == 1:
-        return
+        return []
+    predicted = [m.predicted_loss for m in (mixture, *others.values())]
     rows = []
     for target in mixture.predicted_loss:
         weight = mixture.target_weights.get(target, 0.0)
         losses = (fixed(losses[target], 4) for losses in predicted)
-        rows.append([target, f"{100 * weight:.3g}", *losses])
-    print_table(["predicted loss", "weight %", "h*", *names], rows)
-    print_line()
+        rows.append((target, f"{100 * weight:.3g}", *losses))
+    return [Grid(("predicted loss", "weight %", "h*", *_headers(others)), tuple(rows))]
 
 
-def _print_costs(study: Study) -> None:
+def _headers(names: Iterable[str]) -> list[str]:
+    """Let names be broken between words where a terminal is narrow."""
+    return [name.replace(" ", "\n") for name in names]
+
+
+def _costs(study: Study) -> list[Block]:
     if study.unconstrained is None:
-        return
+        return []
     if not study.costs:
-        print_line("no constraint is active")
-    else:
-        rows = [[cost.label, fixed(cost.cost, 5)] for cost in study.costs]
-        print_table(["active constraint", "costs, in loss"], rows)
-    print_line()
+        return ["no constraint is active"]
+    rows = tuple((cost.label, fixed(cost.cost, 5)) for cost in study.costs)
+    return [Grid(("active constraint", "costs, in loss"), rows)]
 
 
-def _print_grid(title: str, mixtures: Sequence[Mixture]) -> None:
-    print_line(f"{title}: {len(mixtures)} budgets; {_aims(mixtures[0])}; h* in %")
-    print_line()
-    rows = [
-        [
-            "" if m.model_size is None else short(m.model_size),
-            "" if m.tokens is None else short(m.tokens),
-            *percentages(m.weights),
-            fixed(m.loss, 4),
-        ]
-        for m in mixtures
-    ]
-    print_table(["parameters", "tokens", *mixtures[0].domains, "loss"], rows, left=())
-    print_line()
+def _remarks(mixtures: Sequence[Mixture]) -> tuple[Remark, ...]:
+    return (*_certificate(mixtures), *remarks_of(_worth_printing(mixtures)))
 
 
-def _print_pure(title: str, pure: Sequence[PureTarget]) -> None:
-    first = pure[0].mixture
-    print_line(f"{title}: {_budget(first)}; h* in % for each target alone")
-    print_line()
-    rows = [
-        [
-            entry.target,
-            *percentages(entry.mixture.weights),
-            fixed(entry.mixture.loss, 4),
-            "" if entry.distance is None else fixed(entry.distance, 3),
-        ]
-        for entry in pure
-    ]
-    print_table(["target", *first.domains, "loss", "JS distance\nto its corner"], rows)
-    print_line()
-
-
-def _print_certificate(mixtures: Sequence[Mixture]) -> None:
+def _certificate(mixtures: Sequence[Mixture]) -> list[Remark]:
+    """Say how sure the optimum is; where it is not, a note says so."""
     if not all(mixture.certified for mixture in mixtures):
-        return  # a note says so
-    worst = max(mixtures, key=lambda m: m.gap / abs(m.objective))
-    relative = worst.gap / abs(worst.objective)
+        return []
+    relative = max(mixture.gap / abs(mixture.objective) for mixture in mixtures)
     which = "gap" if len(mixtures) == 1 else f"largest gap of {len(mixtures)}"
     size = f"{which} {max(relative, 1e-16):.0e} of the objective"
     if all(mixture.convex for mixture in mixtures):
-        print_labelled("ok", f"optimum certified: {size} (convex problem)")
-    else:
-        print_labelled(
-            "ok",
-            f"no direction leads down: {size}; the problem is not proven convex, so this is the "
-            "best end of several starts",
-        )
+        return [Remark("ok", f"optimum certified: {size} (convex problem)")]
+    text = (
+        f"no direction leads down: {size}; the problem is not proven convex, so this is the best"
+        " end of several starts"
+    )
+    return [Remark("ok", text)]
+
+
+def _worth_printing(mixtures: Sequence[Mixture]) -> list[Note]:
+    """Give the notes of mixtures, of many alike only the last ones."""
+    of_code: dict[str, dict[str, Note]] = {}
+    for mixture in mixtures:
+        for note in mixture.notes:
+            of_code.setdefault(note.code, {})[note.text] = note
+    worth = []
+    for notes in of_code.values():
+        kept = list(notes.values())[-_ALIKE:]
+        left = len(notes) - len(kept)
+        if left:
+            more = f"{kept[-1].text} (and {left} other notes like this one)"
+            kept[-1] = replace(kept[-1], text=more)
+        worth += kept
+    return worth

@@ -11,6 +11,7 @@ import numpy as np
 
 from mixfit.base.errors import InputError, Note, UsageError, nearest
 from mixfit.base.numbers import short
+from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
 from mixfit.runs.columns import Columns
 from mixfit.runs.identity import group_mixtures, logged_twice
@@ -41,7 +42,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Runs:
+class Runs(Shown):
     """Checkpoints of training runs: one row each.
 
     Attributes:
@@ -80,15 +81,10 @@ class Runs:
     @property
     def summary(self) -> str:
         """What was read, such as ``runs.csv: 40 of 50 rows, 7 mixtures of 3 domains, ...``."""
-        names = ", ".join(file.path for file in self.files) or "runs"
-        if len(self.files) > 3:
-            names = f"{self.files[0].path} and {len(self.files) - 1} more files"
         of_all = "" if len(self) == self.rows_read else f" of {self.rows_read:,}"
-        return (
-            f"{names}: {len(self):,}{of_all} rows, "
-            f"{len(self.mixtures)} mixtures of {len(self.domains)} domains, "
-            f"{_span(self.N)} parameters, {_span(self.D)} tokens"
-        )
+        rows = f"{len(self):,}{of_all} rows, "
+        N, D = ((float(counts.min()), float(counts.max())) for counts in (self.N, self.D))
+        return describe(self.files, rows, len(self.mixtures), len(self.domains), N, D)
 
     @cached_property
     def mixture(self) -> Indices:
@@ -258,6 +254,24 @@ def plain_files(files: Sequence[SourceFile]) -> list[dict[str, Any]]:
     ]
 
 
-def _span(counts: Array) -> str:
-    low, high = short(float(counts.min())), short(float(counts.max()))
+def describe(
+    files: Sequence[SourceFile],
+    rows: str,
+    mixtures: int,
+    domains: int,
+    N: tuple[float, float],
+    D: tuple[float, float],
+) -> str:
+    """Say in a line what was read: rows in words or "", N and D from smallest to largest."""
+    names = ", ".join(file.path for file in files) or "runs"
+    if len(files) > 3:
+        names = f"{files[0].path} and {len(files) - 1} more files"
+    return (
+        f"{names}: {rows}{mixtures} mixtures of {domains} domains, "
+        f"{_span(*N)} parameters, {_span(*D)} tokens"
+    )
+
+
+def _span(lowest: float, highest: float) -> str:
+    low, high = short(lowest), short(highest)
     return low if low == high else f"{low} to {high}"

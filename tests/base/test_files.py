@@ -48,7 +48,7 @@ def test_every_form_of_a_law_has_its_own_parameters():
             for n in (False, True)
             for d in (False, True)
         }
-        names = {frozenset(g.name for t in f for p in t.parts for g in p.groups()) for f in forms}
+        names = {frozenset(g.name for t in f for p in t.functions for g in p.params) for f in forms}
         assert len(names) == len(forms), law.name
 
 

@@ -17,7 +17,9 @@ import yaml
 from conftest import PROGRAM
 
 from mixfit import __version__
-from mixfit.cli import app
+from mixfit.base.errors import UsageError, parameter
+from mixfit.cli import app, main
+from mixfit.commands.options import OTHER_NAMES
 from mixfit.laws.catalogue import CATALOGUE
 
 QUICK = ("--restarts", "2", "--hops", "1")
@@ -59,8 +61,47 @@ def test_every_command_and_option_has_help():
         assert command.callback.__doc__
     group = typer.main.get_command(app)
     for name, command in group.commands.items():
-        for parameter in command.params:
-            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+        for option in command.params:
+            assert getattr(option, "help", None), f"{name} {option.name}"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_the_list_of_commands_is_not_cut(mixfit, columns):
+    text = " ".join(mixfit("--help", columns=columns).stdout.split())
+    for command in app.registered_commands:
+        assert f" {command.name} {command.callback.__doc__.partition(chr(10))[0]}" in text
+
+
+def test_errors_name_options_as_the_command_does(monkeypatch, capsys, tmp_path):
+    """A parameter of a Python function is the option of the command that was run."""
+    (tmp_path / "fit.yaml").touch()
+
+    def refuse(path):
+        names = (parameter(name) for name in ("targets", "groups", "model_size"))
+        raise UsageError(f"{path}: {', '.join(names)}.")
+
+    def error_of(*arguments):
+        monkeypatch.setattr("sys.argv", ["mixfit", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert exit_.value.code == 2
+        return capsys.readouterr().err
+
+    monkeypatch.setattr("mixfit.fitting.file.load_fit", refuse)
+    monkeypatch.setattr("mixfit.cli.signal.signal", lambda *_: None)
+    monkeypatch.setattr("mixfit.cli.use_one_thread", lambda: None)
+    file = str(tmp_path / "fit.yaml")
+    expected = f"error: {file}: --target, --group, --model-size.\n"
+    assert error_of("optimize", file) == expected
+    expected = f"error: {file}: --targets, --groups, --model-size.\n"
+    assert error_of("eval", file, "runs.csv") == expected
+
+
+def test_every_option_with_another_name_is_an_option():
+    group = typer.main.get_command(app)
+    for command, names in OTHER_NAMES.items():
+        known = {flag for option in group.commands[command].params for flag in option.opts}
+        assert set(names.values()) <= known
 
 
 def test_fit_prints_a_plain_table_of_any_width_through_a_pipe(mixfit, runs):

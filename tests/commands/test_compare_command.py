@@ -9,128 +9,12 @@ import re
 import pytest
 import yaml
 
-from mixfit.base.errors import Note
-from mixfit.evaluation.comparison import AVERAGE, Choice, Comparison, Standing, Summary
-from mixfit.reports.compare import format_comparison, print_comparison
-
 QUICK = ("--restarts", "1", "--hops", "0")
-NAN = float("nan")
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def comparison(columns=("1.24B",), laws=("additive", "coupled-joint", "bimix")):
-    """Made-up figures of two targets; bimix applies to one of them."""
-    summaries = {}
-    for i, law in enumerate(laws):
-        for target in ("stackexchange", "openhermes", AVERAGE):
-            if (law, target) == ("bimix", "openhermes"):
-                continue
-            for j, column in enumerate(columns):
-                test = (150.0 if law == "bimix" else 0.7 - 0.3 * i) + 0.01 * j
-                summaries[law, target, column] = Summary(
-                    0.5, test, 0.04, -0.1, NAN if law == "bimix" else 0.99, 180
-                )
-    counts = {"additive": 19, "coupled-joint": 35, "bimix": 4}
-    return Comparison(
-        title="fitted on 1,394 rows, tested on 180",
-        laws=laws,
-        targets=("stackexchange", "openhermes"),
-        columns=columns,
-        figures=(),
-        summaries=summaries,
-        standings=tuple(Standing(law, counts[law], 0.4, 0.04, 12.34) for law in laws),
-        choice=Choice("coupled-joint", "lowest mean held-out MRE, 0.4%"),
-        notes=(Note("not-applicable", "bimix is not applicable: why", "openhermes"),),
-    )
-
-
-TEXT = """\
-runs.csv: 1,574 rows
-fitted on 1,394 rows, tested on 180
-
-target         law            train MRE %  1.24B MRE %  bias %   rank
-─────────────────────────────────────────────────────────────────────
-stackexchange  additive              0.50        0.70    -0.10  0.990
-stackexchange  coupled-joint         0.50        0.40*   -0.10  0.990
-stackexchange  bimix                 0.50         150    -0.10
-openhermes     additive              0.50        0.70    -0.10  0.990
-openhermes     coupled-joint         0.50        0.40*   -0.10  0.990
-openhermes     bimix
-
-law            parameters  train MRE %  test MRE %     ±  bias %   rank  seconds
-────────────────────────────────────────────────────────────────────────────────
-additive               19         0.50       0.70   0.04   -0.10  0.990       12
-coupled-joint          35         0.50       0.40*  0.04   -0.10  0.990       12
-bimix                   4         0.50        150   0.04   -0.10              12
-
-use coupled-joint: lowest mean held-out MRE, 0.4%
-"""
 
 
 def squeezed(text):
     """What a table says, however wide its columns are."""
     return [re.sub(r"[ ─]+", " ", line) for line in text.splitlines()]
-
-
-def test_text_report(capsys):
-    print_comparison(comparison(), "runs.csv: 1,574 rows")
-    printed = capsys.readouterr()
-    assert squeezed(printed.out) == squeezed(TEXT)
-    assert printed.err == "note  openhermes: bimix is not applicable: why\n"
-    print_comparison(comparison(), "runs.csv: 1,574 rows", quiet=True)
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("columns", [80, 140])
-@pytest.mark.parametrize("tests", [("1.24B",), ("q=5", "q=10", "q=15", "q=20", "q=40")])
-def test_the_report_fits_a_terminal(monkeypatch, columns, tests):
-    monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("TERM", "xterm")
-    out = Terminal()
-    monkeypatch.setattr("sys.stdout", out)
-    print_comparison(comparison(tests), "runs.csv", quiet=True)
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
-    assert max(map(len, lines)) <= columns
-    assert "\x1b[1m" in out.getvalue()  # the best figures are bold
-
-
-def test_markdown():
-    assert format_comparison(comparison(laws=("additive",)), "markdown") == (
-        "| target | law | train MRE % | 1.24B MRE % | bias % | rank |\n"
-        "| :-- | :-- | --: | --: | --: | --: |\n"
-        "| stackexchange | additive | 0.50 | **0.70** | -0.10 | 0.990 |\n"
-        "| openhermes | additive | 0.50 | **0.70** | -0.10 | 0.990 |\n"
-        "\n"
-        "| law | parameters | train MRE % | test MRE % | ± | bias % | rank | seconds |\n"
-        "| :-- | --: | --: | --: | --: | --: | --: | --: |\n"
-        "| additive | 19 | 0.50 | **0.70** | 0.04 | -0.10 | 0.990 | 12 |\n"
-    )
-
-
-def test_latex():
-    text = format_comparison(comparison(laws=("additive",)), "latex")
-    assert text.startswith(
-        "\\begin{tabular}{llrrrr}\n\\toprule\n"
-        "target & law & train MRE \\% & 1.24B MRE \\% & bias \\% & rank \\\\\n\\midrule\n"
-        "stackexchange & additive & 0.50 & \\textbf{0.70} & -0.10 & 0.990 \\\\\n"
-    )
-    assert "$\\pm$" in text
-    assert text.count("\\bottomrule\n\\end{tabular}\n") == 2
-
-
-def test_csv():
-    rows = list(csv.DictReader(io.StringIO(format_comparison(comparison(), "csv"))))
-    assert len(rows) == 9
-    assert rows[0] == {
-        **{"law": "additive", "target": "stackexchange", "column": "1.24B", "parameters": "19"},
-        **{"train_mre": "0.5", "test_mre": "0.7", "standard_error": "0.04", "bias": "-0.1"},
-        **{"rank": "0.99", "rows": "180"},
-    }
-    assert [row["test_mre"] for row in rows if row["law"] == "bimix"] == ["150.0", "", "150.0"]
 
 
 def test_compare_writes_every_figure_and_is_reproducible(mixfit, sample_runs):

@@ -12,20 +12,12 @@ from typer.testing import CliRunner
 
 from mixfit.base.errors import MixfitError
 from mixfit.commands.optimize import optimize
+from mixfit.commands.options import option_of
 from mixfit.fitting.file import save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.runs.read import read_runs
 
-# What the command line calls parameters.
-OPTIONS = {
-    name: "--" + name.replace("_", "-")
-    for name in ("model_size", "tokens", "min", "max", "fix", "available", "max_epochs", "prior")
-}
-OPTIONS |= {name: "--" + name for name in ("kl", "flops", "prefixes")}
-OPTIONS |= {"model_size_range": "--model-size-range", "tokens_range": "--tokens-range"}
-OPTIONS |= {"targets": "--target", "groups": "--group", "form": "--format"}
-OPTIONS |= {"no_worse_than": "--no-worse-than", "no_worse_than_mixture": "--no-worse-than"}
 BUDGET = ("--model-size", "1B", "--tokens", "10B")
 
 
@@ -50,7 +42,7 @@ def run(tmp_path, monkeypatch):
 def refused(run, *arguments, file="fit.yaml"):
     with pytest.raises(MixfitError) as caught:
         run(*arguments, file=file)
-    return caught.value.said_with(OPTIONS.__getitem__)
+    return caught.value.said_with(option_of("optimize"))
 
 
 def test_one_budget(run):

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_fitting import DOMAINS, MODEL_SIZES, QUICK, TOKENS, draw_mixtures, make_table
-from test_laws import D_UNIT, N_UNIT, K, draw_theta
+from helpers import (
+    D_UNIT,
+    DOMAINS,
+    MODEL_SIZES,
+    N_UNIT,
+    QUICK,
+    TOKENS,
+    K,
+    draw_mixtures,
+    draw_theta,
+    make_table,
+)
 
 from mixfit.base.errors import Note
 from mixfit.fitting.blocks import make_blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_laws import D_UNIT, N_UNIT, K, draw_theta
+from helpers import D_UNIT, N_UNIT, K, draw_theta
 
 from mixfit.fitting import blocks as module
 from mixfit.fitting.blocks import make_blocks

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mixfit.base.errors import NotApplicableError
-from mixfit.laws.coefficients import NotContainedError, PowerSum, log_weights
+from mixfit.laws.coefficients import Constant, NotContainedError, PowerSum, log_weights
+from mixfit.laws.parameters import FREE, Start
 from mixfit.laws.rival_coefficients import (
     ExpLinear,
     ExpProduct,
     ExpSum,
     InversePowerSum,
-    Offset,
     OwnPower,
     ShiftedPowerSum,
 )
@@ -22,7 +22,7 @@ INSIDE = np.array([[0.2, 0.5, 0.3], [0.05, 0.05, 0.9], [1 / 3, 1 / 3, 1 / 3]])
 WITH_ZEROS = np.array([[0.0, 0.4, 0.6], [0.0, 0.0, 1.0]])
 
 COEFFICIENTS = {
-    "offset": Offset("E"),
+    "offset": Constant("E", FREE, lower=-1e3, upper=1e3, start=Start(-1.0, 0.7, of=np.exp)),
     "exp-sum": ExpSum("E", "C", "gamma"),
     "exp-sum-common": ExpSum("E", "C", "gamma", common=True),
     "exp-product": ExpProduct("C", "gamma"),
@@ -95,7 +95,7 @@ def test_natural_and_internal_are_inverse(name):
     natural, _ = NATURAL[name]
     part = COEFFICIENTS[name]
     found = part.natural(part.internal({group: np.array(x) for group, x in natural.items()}))
-    assert list(found) == [group.name for group in part.groups()]
+    assert list(found) == [group.name for group in part.params]
     for group, numbers in natural.items():
         np.testing.assert_allclose(found[group], numbers, rtol=1e-12)
 
@@ -150,7 +150,7 @@ def test_scaled_multiplies(part):
 
 @each
 def test_random_starts_lie_within_the_bounds_and_are_positive_in_the_middle(part):
-    groups = part.groups()
+    groups = part.params
     lower = np.concatenate([np.full(group.size(3), group.lower) for group in groups])
     upper = np.concatenate([np.full(group.size(3), group.upper) for group in groups])
     for theta in thetas(part, 50):
@@ -175,7 +175,7 @@ def test_only_an_exponential_of_a_linear_function_is_a_power_mean(part):
             value(PowerSum("C", outer="gamma"), found, INSIDE), value(part, theta, INSIDE)
         )
         np.testing.assert_array_equal(part.from_power_mean(part.as_power_mean(theta, 3)), theta)
-    elif not isinstance(part, Offset):
+    elif not isinstance(part, Constant):
         with pytest.raises(NotContainedError):
             part.as_power_mean(theta, 3)
     with pytest.raises(NotContainedError):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from random_fits import LAWS, dirichlet, random_fit
 from scipy.optimize import minimize
 
-from mixfit.mixture.losses import LossLimits, WeightedLoss
+from mixfit.mixture.losses_of_h import LossesOfH
+from mixfit.mixture.objective import LossLimits, WeightedLoss
 from mixfit.mixture.planner import optimize
-from mixfit.mixture.surface import Landscape
 from mixfit.simplex.certificate import certificate
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack
 from mixfit.simplex.over_mixtures import OverMixtures
@@ -39,7 +39,7 @@ class Quadratic:
 def losses_of(fit, weights=None):
     targets = list(fit.targets)
     weights = np.full(len(targets), 1 / len(targets)) if weights is None else weights
-    return WeightedLoss(Landscape(fit, targets).at(1e9, 2e10), weights)
+    return WeightedLoss(LossesOfH(fit, targets).at(1e9, 2e10), weights)
 
 
 def random_polytope(k, rng):
@@ -110,41 +110,6 @@ def test_never_worse_than_slsqp(law, k, seed):
     assert found.value <= slsqp(function, polytope, rng) * (1 + 1e-8)
 
 
-@pytest.mark.parametrize("law", [*LAWS, "chinchilla"])
-def test_derivatives_match_finite_differences(law):
-    k = 6
-    fit = random_fit(law, k, 3, 1)
-    surface = Landscape(fit, list(fit.targets)).at(1e9, 2e10)
-    h, weights = dirichlet(k, 2), np.array([0.2, 0.3, 0.5])
-    move = np.random.default_rng(3).normal(size=k)
-    move -= move.mean()
-    move *= 1e-4 * h.min()
-    values, gradients = surface.gradients(h)
-    each = [t.predict(np.array([1e9]), np.array([2e10]), h[None]) for t in fit.targets.values()]
-    np.testing.assert_allclose(values, np.ravel(each), rtol=1e-12)
-    np.testing.assert_allclose(surface.values(h), values, rtol=1e-14)
-    change = (surface.values(h + move) - surface.values(h - move)) / 2
-    np.testing.assert_allclose(gradients @ move, change, rtol=1e-5, atol=1e-14)
-    turn = weights @ (surface.gradients(h + move)[1] - surface.gradients(h - move)[1]) / 2
-    bent = surface.curvature(h, weights) @ move
-    np.testing.assert_allclose(bent - bent.mean(), turn - turn.mean(), rtol=1e-5, atol=1e-12)
-
-
-@pytest.mark.parametrize("law", ["ye-m1", "ye-m4", "bimix-sum", "autoscale", "coupled-linear"])
-def test_other_coefficients_are_evaluated_through_their_formula(law):
-    from mixfit.laws.catalogue import CATALOGUE
-
-    if law not in CATALOGUE:
-        pytest.skip("no such law")
-    k = 5
-    function = losses_of(random_fit(law, k, 2, 4))
-    found = minimise(function, Polytope.simplex(k))
-    assert found.gap <= 1e-6 * abs(found.value)
-    rng = np.random.default_rng(0)
-    for h in rng.dirichlet(np.full(k, 0.7), 300):
-        assert function.value(np.maximum(h, 1e-9)) >= found.value - 1e-9
-
-
 def test_quadratic_on_the_simplex_has_its_known_minimum():
     # The projection of (0.9, 0.5, -0.4, 0) on the simplex.
     found = minimise(Quadratic(np.eye(4), np.array([0.9, 0.5, -0.4, 0.0])), Polytope.simplex(4))
@@ -194,9 +159,9 @@ def test_an_infinite_slope_at_zero_is_not_certified():
 def test_limits_hold_and_the_certificate_counts_them():
     fit = random_fit("additive", 4, 2, 11)
     function = losses_of(fit, np.array([1.0, 0.0]))
-    surface = function.surface
+    losses = function.losses
     reference = np.full(4, 0.25)
-    limits = LossLimits(surface, np.array([1]), surface.values(reference)[1:])
+    limits = LossLimits(losses, np.array([1]), losses.values(reference)[1:])
     free = minimise(function, Polytope.simplex(4))
     found = minimise(function, Polytope.simplex(4), limits, [reference])
     assert limits.values(found.h).max() < 1e-8
@@ -212,7 +177,7 @@ def test_a_reference_that_cannot_be_bettered_is_the_only_answer():
     fit = random_fit("additive", 3, 1, 5)
     function = losses_of(fit)
     best = minimise(function, Polytope.simplex(3))
-    limits = LossLimits(function.surface, np.array([0]), function.surface.values(best.h))
+    limits = LossLimits(function.losses, np.array([0]), function.losses.values(best.h))
     found = minimise(function, Polytope.simplex(3), limits, [best.h])
     assert found.value == pytest.approx(best.value, rel=1e-8)
 
@@ -221,7 +186,7 @@ def test_limits_that_nothing_obeys():
     fit = random_fit("additive", 3, 1, 5)
     function = losses_of(fit)
     best = minimise(function, Polytope.simplex(3))
-    limits = LossLimits(function.surface, np.array([0]), np.array([best.value * 0.99]))
+    limits = LossLimits(function.losses, np.array([0]), np.array([best.value * 0.99]))
     assert most_slack(limits, Polytope.simplex(3))[0] == pytest.approx(1 / 0.99 - 1, rel=1e-5)
     with pytest.raises(InfeasibleError):
         minimise(function, Polytope.simplex(3), limits)

@@ -1,6 +1,6 @@
 """What is minimised and what must not be exceeded, as functions of the mixture.
 
-The functions that `mixfit.simplex.minimise` takes, made of the losses of `mixfit.mixture.surface`.
+The functions that `mixfit.simplex.minimise` takes, made of `mixfit.mixture.losses_of_h`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from mixfit.base.arrays import Array
-    from mixfit.mixture.surface import Surface
+    from mixfit.base.arrays import Array, Indices, Mask
+    from mixfit.mixture.losses_of_h import LossesAt
     from mixfit.simplex.functions import Function, Limits
 
 _SMALLEST = 1e-300
@@ -27,20 +25,20 @@ class WeightedLoss:
     """``sum_j w_j L_j(h) + strength KL(h || prior)``, eq. (13) with a pull.
 
     Attributes:
-        surface: the losses L_j.
+        losses: the losses L_j.
         weights: (t,) w_j.
         prior: (k,), or None where nothing pulls. Where it is 0, h must be.
         strength: of the pull.
     """
 
-    surface: Surface
+    losses: LossesAt
     weights: Array
     prior: Array | None = None
     strength: float = 0.0
 
     def loss(self, h: Array) -> float:
         """Give the first part."""
-        return float(self.weights @ self.surface.values(h))
+        return float(self.weights @ self.losses.values(h))
 
     def value(self, h: Array) -> float:
         """Give the value at h (k,)."""
@@ -48,7 +46,7 @@ class WeightedLoss:
 
     def gradient(self, h: Array) -> tuple[float, Array]:
         """Give the value and the gradient (k,)."""
-        values, gradients = self.surface.gradients(h)
+        values, gradients = self.losses.gradients(h)
         slope = self.weights @ gradients
         if self.prior is not None:
             held = self.prior > 0
@@ -58,14 +56,14 @@ class WeightedLoss:
 
     def curvature(self, h: Array) -> Array:
         """Give the second derivatives (k, k)."""
-        found = self.surface.curvature(h, self.weights)
+        curvature = self.losses.curvature(h, self.weights)
         if self.prior is not None:
-            found = found + np.diag(self.strength / np.maximum(h, 1e-100))
-        return found
+            curvature = curvature + np.diag(self.strength / np.maximum(h, 1e-100))
+        return curvature
 
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
+    def convex(self, allowed: Mask) -> bool:
         """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        return bool(self.surface.convex(allowed)[self.weights > 0].all())
+        return bool(self.losses.convex(allowed)[self.weights > 0].all())
 
     def _pull(self, h: Array) -> float:
         if self.prior is None:
@@ -79,34 +77,34 @@ class LossLimits:
     """``L_j(h) / limit_j - 1`` for some targets.
 
     Attributes:
-        surface: the losses.
+        losses: the losses.
         targets: (m,) indices of the targets.
         limits: (m,) their largest losses.
     """
 
-    surface: Surface
-    targets: NDArray[np.intp]
+    losses: LossesAt
+    targets: Indices
     limits: Array
 
     def values(self, h: Array) -> Array:
         """Give c (m,)."""
-        found: Array = self.surface.values(h)[self.targets] / self.limits - 1.0
-        return found
+        above: Array = self.losses.values(h)[self.targets] / self.limits - 1.0
+        return above
 
     def gradients(self, h: Array) -> Array:
         """Give the gradients (m, k)."""
-        found: Array = self.surface.gradients(h)[1][self.targets] / self.limits[:, None]
-        return found
+        slopes: Array = self.losses.gradients(h)[1][self.targets] / self.limits[:, None]
+        return slopes
 
     def curvature(self, h: Array, multipliers: Array) -> Array:
         """Give the second derivatives (k, k) of multipliers c."""
-        weights = np.zeros(self.surface.count)
+        weights = np.zeros(self.losses.count)
         np.add.at(weights, self.targets, multipliers / self.limits)
-        return self.surface.curvature(h, weights)
+        return self.losses.curvature(h, weights)
 
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
+    def convex(self, allowed: Mask) -> bool:
         """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        return bool(self.surface.convex(allowed)[self.targets].all())
+        return bool(self.losses.convex(allowed)[self.targets].all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +126,7 @@ class ValueLimit:
         """Give the second derivatives (k, k) of multipliers c."""
         return self.function.curvature(h) * (float(multipliers[0]) / self.limit)
 
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
+    def convex(self, allowed: Mask) -> bool:
         """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
         return self.function.convex(allowed)
 
@@ -137,26 +135,26 @@ class ValueLimit:
 class AllLimits:
     """Limits, one after the other."""
 
-    parts: Sequence[Limits]
+    each: Sequence[Limits]
 
     def values(self, h: Array) -> Array:
         """Give c (m,)."""
-        return np.concatenate([part.values(h) for part in self.parts])
+        return np.concatenate([limits.values(h) for limits in self.each])
 
     def gradients(self, h: Array) -> Array:
         """Give the gradients (m, k)."""
-        return np.vstack([part.gradients(h) for part in self.parts])
+        return np.vstack([limits.gradients(h) for limits in self.each])
 
     def curvature(self, h: Array, multipliers: Array) -> Array:
         """Give the second derivatives (k, k) of multipliers c."""
-        found = np.zeros((len(h), len(h)))
+        curvature = np.zeros((len(h), len(h)))
         start = 0
-        for part in self.parts:
-            count = len(part.values(h))
-            found += part.curvature(h, multipliers[start : start + count])
+        for limits in self.each:
+            count = len(limits.values(h))
+            curvature += limits.curvature(h, multipliers[start : start + count])
             start += count
-        return found
+        return curvature
 
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
+    def convex(self, allowed: Mask) -> bool:
         """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        return all(part.convex(allowed) for part in self.parts)
+        return all(limits.convex(allowed) for limits in self.each)

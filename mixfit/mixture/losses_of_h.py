@@ -1,0 +1,372 @@
+"""The predicted losses of all targets at one (N, D), as smooth functions of the mixture.
+
+Every term whose functions of h are power means (`mixfit.laws.power_mean`) is stacked with its like
+of the other targets into (targets, k) arrays, so that values, gradients and exact second
+derivatives cost a few array operations whatever the number of targets. A target with another kind
+of coefficient is evaluated through its `Formula`.
+
+Derivatives are along the simplex: a number common to all domains is left out, as no direction
+inside the simplex sees it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.laws.coefficients import NotContainedError, log_weights
+from mixfit.laws.formula import Formula, TermAt
+from mixfit.laws.power_mean import PowerMean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixfit.base.arrays import Array, Indices, Mask
+    from mixfit.fitting.result import Fit
+    from mixfit.laws.coefficients import Coefficient
+    from mixfit.laws.law import Term
+
+# An infinite one-sided derivative at a weight of 0 comes out as this: finite, squares of it too,
+# and larger than any that matters.
+_STEEPEST = float(np.exp(300.0))
+_LARGEST_LOG = 300.0  # of values likewise; it leaves room for products
+_DIFFERENCE = 1e-5  # relative step of numerical second derivatives
+
+
+@dataclass(frozen=True, eq=False)
+class _Function:
+    """One coefficient or exponent of several targets.
+
+    Attributes:
+        numbers: (p,) its values where it does not depend on h, or None.
+        means: the power means that it is where it does, (p, k).
+    """
+
+    numbers: Array | None
+    means: PowerMean | None
+
+    @classmethod
+    def of(cls, thetas: Sequence[tuple[Coefficient, Array]], k: int) -> _Function:
+        """Stack functions of one kind, each with its theta.
+
+        Raises:
+            NotContainedError: if one depends on h and is no power mean.
+        """
+        if not thetas[0][0].depends_on_mixture:
+            h = np.full((1, k), 1.0 / k)
+            numbers = [function.value(theta, h, log_weights(h))[0][0] for function, theta in thetas]
+            return cls(np.array(numbers), None)
+        means = [function.as_power_mean(theta, k) for function, theta in thetas]
+        gammas = [mean.gamma for mean in means if mean.gamma is not None]
+        return cls(
+            None,
+            PowerMean(
+                np.array([mean.b for mean in means]),
+                np.array(gammas) if gammas else None,
+                np.array([mean.s for mean in means]),
+            ),
+        )
+
+    def at(self, h: Array, log_h: Array) -> _FunctionAt:
+        """Evaluate at one mixture, h (1, k)."""
+        if self.means is None:
+            assert self.numbers is not None
+            nothing = np.zeros((len(self.numbers), h.shape[1]))
+            return _FunctionAt(self.numbers, nothing, nothing, np.ones(len(self.numbers)))
+        at = self.means.at(h, log_h)
+        e, q = at.in_h(_STEEPEST)
+        value = np.exp(np.minimum(at.log_value[:, 0], _LARGEST_LOG))
+        return _FunctionAt(value, e[:, 0], q[:, 0], np.asarray(self.means.s))
+
+    def value(self, h: Array, log_h: Array) -> Array:
+        """Evaluate at one mixture without derivatives, (p,)."""
+        if self.means is None:
+            assert self.numbers is not None
+            return self.numbers
+        value: Array = np.exp(np.minimum(self.means.at(h, log_h).log_value[:, 0], _LARGEST_LOG))
+        return value
+
+    def convex(self, allowed: Mask) -> Mask:
+        """Tell which functions are proven convex (p,), on the face of the domains allowed (k,).
+
+        With T the sum of a power mean: a negative power of a concave T is convex, and so is a power
+        of 1 or more of a convex one. T is concave where all gamma_i <= 1 and convex where all
+        gamma_i >= 1; a linear T may also have s = 0, where the function is an exponential.
+        """
+        if self.means is None:
+            assert self.numbers is not None
+            return np.ones(len(self.numbers), bool)
+        s, gamma = np.asarray(self.means.s), self.means.gamma
+        if gamma is None:
+            return s <= 1
+        gamma = gamma[:, allowed]
+        concave, convex = (gamma <= 1).all(axis=1), (gamma >= 1).all(axis=1)
+        proven: Mask = (concave & (s < 0)) | (convex & (s > 0) & (s <= 1))
+        return proven
+
+
+@dataclass(frozen=True, eq=False)
+class _FunctionAt:
+    """Functions at one mixture.
+
+    Attributes:
+        value: (p,).
+        e: (p, k); the gradient is the value times e.
+        q: (p, k); the second derivative is the value times ((1 - s) e e^T + diag(q)).
+        s: (p,).
+    """
+
+    value: Array
+    e: Array
+    q: Array
+    s: Array
+
+    @property
+    def gradient(self) -> Array:
+        """The derivatives, (p, k)."""
+        return self.value[:, None] * self.e
+
+
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """One term of several targets, ``c(h) N^-p(h) D^-q(h)``, each target at most once.
+
+    Attributes:
+        target: (p,) which target each row belongs to.
+        coefficient: c.
+        exponents: p and q, those that there are, each with 0 for N or 1 for D.
+    """
+
+    target: Indices
+    coefficient: _Function
+    exponents: tuple[tuple[_Function, int], ...]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether no exponent depends on h."""
+        return all(exponent.means is None for exponent, _ in self.exponents)
+
+    def at(self, h: Array, log_h: Array, logs: Array) -> _StackAt:
+        """Evaluate at one mixture, h (1, k), and at log N and log D, (2,)."""
+        exponents = [(exponent.at(h, log_h), logs[side]) for exponent, side in self.exponents]
+        return _StackAt(self, self.coefficient.at(h, log_h), tuple(exponents))
+
+    def value(self, h: Array, log_h: Array, logs: Array) -> Array:
+        """Evaluate likewise without derivatives, (p,)."""
+        exponents = [(exponent.value(h, log_h), logs[side]) for exponent, side in self.exponents]
+        return TermAt(self.coefficient.value(h, log_h), tuple(exponents)).value
+
+
+@dataclass(frozen=True, eq=False)
+class _StackAt:
+    """A stack at one mixture.
+
+    Attributes:
+        stack: the terms.
+        coefficient: theirs.
+        exponents: theirs, each with log N or log D.
+    """
+
+    stack: _Stack
+    coefficient: _FunctionAt
+    exponents: tuple[tuple[_FunctionAt, float], ...]
+
+    @cached_property
+    def term(self) -> TermAt:
+        """The terms."""
+        exponents = tuple((exponent.value, log_scale) for exponent, log_scale in self.exponents)
+        return TermAt(self.coefficient.value, exponents)
+
+    @property
+    def gradient(self) -> Array:
+        """Their derivatives, (p, k)."""
+        slopes = [exponent.gradient for exponent, _ in self.exponents]
+        return self.term.gradient(self.coefficient.gradient, slopes)
+
+    def curvature(self, weights: Array) -> tuple[Array, Array, Array]:
+        """Give the second derivatives of a weighted sum of the terms; weights is (p,).
+
+        Returns:
+            A diagonal (k,), vectors v (n, k) and factors f (n,): diag + sum f v v^T.
+        """
+        c, each = self.coefficient, weights * self.term.value
+        diagonal = each @ c.q
+        if self.stack.fixed:
+            return diagonal, c.e, each * (1.0 - c.s)
+        slope = c.e  # of the log of the term
+        vectors, factors = [c.e], [-each * c.s]
+        for p, log_scale in self.exponents:
+            of_p = -each * log_scale * p.value
+            slope = slope - log_scale * p.gradient
+            diagonal += of_p @ p.q
+            vectors.append(p.e)
+            factors.append(of_p * (1.0 - p.s))
+        return diagonal, np.concatenate([slope, *vectors]), np.concatenate([each, *factors])
+
+
+@dataclass(frozen=True, eq=False)
+class _Odd:
+    """A target with a coefficient that is no power mean."""
+
+    target: int
+    formula: Formula
+    theta: Array
+
+    def value(self, h: Array, N: float, D: float) -> float:
+        """Give the loss at one mixture, (k,)."""
+        with np.errstate(all="ignore"):
+            return float(self.formula.predict(self.theta, np.array([N]), np.array([D]), h[None])[0])
+
+    def gradient(self, h: Array, N: float, D: float) -> Array:
+        """Give the derivatives at mixtures, (m, k)."""
+        with np.errstate(all="ignore"):
+            gradient = self.formula.weight_gradient(
+                self.theta, np.full(len(h), N), np.full(len(h), D), h
+            )
+        return np.nan_to_num(gradient, nan=0.0, posinf=_STEEPEST, neginf=-_STEEPEST)
+
+    def curvature(self, h: Array, N: float, D: float) -> Array:
+        """Give the second derivatives at one mixture by differences, (k, k)."""
+        # Each weight grows by the same fraction of itself and the mixture is brought back to sum
+        # 1, so that steps suit weights of every size: a step from h towards the corner e_i.
+        step = _DIFFERENCE * h
+        points = (h + np.diag(step)) / (1.0 + step)[:, None]
+        slopes = self.gradient(np.vstack([points, h]), N, D)
+        length = np.maximum(step / (1.0 + step), 1e-300)
+        columns = (slopes[:-1] - slopes[-1]) / length[:, None]
+        symmetric: Array = (columns + columns.T) / 2
+        return symmetric
+
+
+class LossesOfH:
+    """The laws of some targets, ready to be evaluated at any (N, D)."""
+
+    def __init__(self, fit: Fit, targets: Sequence[str]) -> None:
+        """Stack the terms of a fit.
+
+        Args:
+            fit: the fit.
+            targets: names of its targets, in the order wanted.
+        """
+        self.k = len(fit.domains)
+        self.targets = tuple(targets)
+        self.uses_model_size = any(fit.targets[t].law.uses_model_size for t in targets)
+        self.uses_tokens = any(fit.targets[t].law.uses_tokens for t in targets)
+        self.odd: list[_Odd] = []
+        rows: dict[Term, list[tuple[int, Formula, Array]]] = {}
+        for index, name in enumerate(targets):
+            # A law without per-domain parameters does not tell k.
+            formula = Formula(fit.targets[name].law, self.k)
+            theta = formula.internal(fit.targets[name].params)
+            if not _all_power_means(formula, theta):
+                self.odd.append(_Odd(index, formula, theta))
+                continue
+            for term in formula.law.terms:
+                rows.setdefault(term, []).append((index, formula, theta))
+        self.stacks = [self._stack(term, of_term) for term, of_term in rows.items()]
+
+    def _stack(self, term: Term, rows: list[tuple[int, Formula, Array]]) -> _Stack:
+        def stacked(function: Coefficient) -> _Function:
+            thetas = [(function, theta[formula.places(function)]) for _, formula, theta in rows]
+            return _Function.of(thetas, self.k)
+
+        exponents = [
+            (stacked(exponent), side)
+            for side, exponent in enumerate((term.n, term.d))
+            if exponent is not None
+        ]
+        target = np.array([row[0] for row in rows])
+        return _Stack(target, stacked(term.coefficient), tuple(exponents))
+
+    def at(self, N: float, D: float) -> LossesAt:
+        """Give the losses as functions of h.
+
+        Args:
+            N: parameters; anything positive where no law uses it.
+            D: tokens; likewise.
+        """
+        return LossesAt(self, N, D)
+
+
+def _all_power_means(formula: Formula, theta: Array) -> bool:
+    for term in formula.law.terms:
+        for function in term.functions:
+            if function.depends_on_mixture:
+                try:
+                    function.as_power_mean(theta[formula.places(function)], formula.k)
+                except NotContainedError:
+                    return False
+    return True
+
+
+class LossesAt:
+    """The losses (t,) of some targets at one (N, D), as functions of one mixture (k,)."""
+
+    def __init__(self, losses: LossesOfH, N: float, D: float) -> None:
+        self.k = losses.k
+        self.count = len(losses.targets)
+        self._odd = losses.odd
+        self._N, self._D = N, D
+        self._logs = np.log([N, D])
+        # What does not depend on h is evaluated once.
+        self._constant = np.zeros(self.count)
+        self._stacks = []
+        uniform = np.full((1, self.k), 1.0 / self.k)
+        for stack in losses.stacks:
+            if stack.fixed and stack.coefficient.means is None:
+                value = stack.value(uniform, log_weights(uniform), self._logs)
+                self._constant[stack.target] += value
+            else:
+                self._stacks.append(stack)
+
+    def values(self, h: Array) -> Array:
+        """Predict the losses, (t,)."""
+        row, log_h = h[None], log_weights(h[None])
+        values = self._constant.copy()
+        for stack in self._stacks:
+            values[stack.target] += stack.value(row, log_h, self._logs)
+        for odd in self._odd:
+            values[odd.target] += odd.value(h, self._N, self._D)
+        return values
+
+    def gradients(self, h: Array) -> tuple[Array, Array]:
+        """Give the losses (t,) and their derivatives along the simplex (t, k)."""
+        row, log_h = h[None], log_weights(h[None])
+        values = self._constant.copy()
+        gradients = np.zeros((self.count, self.k))
+        for stack in self._stacks:
+            at = stack.at(row, log_h, self._logs)
+            values[stack.target] += at.term.value
+            gradients[stack.target] += at.gradient
+        for odd in self._odd:
+            values[odd.target] += odd.value(h, self._N, self._D)
+            gradients[odd.target] += odd.gradient(h[None], self._N, self._D)[0]
+        return values, gradients
+
+    def curvature(self, h: Array, weights: Array) -> Array:
+        """Give the second derivatives (k, k) of the weighted sum of losses; weights is (t,)."""
+        row, log_h = h[None], log_weights(h[None])
+        curvature = np.zeros((self.k, self.k))
+        for stack in self._stacks:
+            at = stack.at(row, log_h, self._logs)
+            diagonal, vectors, factors = at.curvature(weights[stack.target])
+            curvature += np.diag(diagonal) + vectors.T @ (factors[:, None] * vectors)
+        for odd in self._odd:
+            curvature += weights[odd.target] * odd.curvature(h, self._N, self._D)
+        return curvature
+
+    def convex(self, allowed: Mask) -> Mask:
+        """Tell which targets' losses are proven convex in h, (t,).
+
+        Args:
+            allowed: (k,) which domains may have weight.
+        """
+        proven = np.ones(self.count, bool)
+        for stack in self._stacks:
+            proven[stack.target] &= stack.coefficient.convex(allowed) & stack.fixed
+        for odd in self._odd:
+            proven[odd.target] = False
+        return proven

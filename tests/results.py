@@ -1,0 +1,109 @@
+"""Made-up results with names that markup would trip over, for the tests of reports."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixfit.base.errors import Note
+from mixfit.evaluation.comparison import AVERAGE, Choice, Comparison, Standing, Summary
+from mixfit.evaluation.evaluate import evaluate
+from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.mixture.result import Baseline, Cost, Mixture, Study
+from mixfit.runs.runs import Runs
+
+
+def make_runs():
+    h = [[0.5, 0.5], [0.2, 0.8], [0.5, 0.5]]
+    losses = {"web": [3.0, 2.9, 2.8], "m|<a>_t_h": [2.0, np.nan, 1.8]}
+    return Runs.from_arrays([1e8, 1e8, 1.235e9], [2e9, 2e9, 46.08e9], h, losses, ["web", "code"])
+
+
+def make_fit():
+    params = {
+        "E": np.array([1.25]),
+        "C": np.array([2.0, 0.5]),
+        "gamma": np.array([0.5, 0.75]),
+        "A": np.array([100.0]),
+        "alpha": np.array([0.3]),
+        "B": np.array([1000.0]),
+        "beta": np.array([0.4]),
+    }
+    text = "not pinned by the runs, or running away: C[code]"
+    runs = make_runs()
+    targets = {
+        name: TargetFit(
+            target=name,
+            law=CATALOGUE["additive"],
+            params=params,
+            rows=12345,
+            huber=1.234e-6,
+            mre=mre,
+            status="converged",
+            notes=(Note("not-pinned", text, name),),
+        )
+        for name, mre in zip(runs.targets, (0.5, 0.25), strict=True)
+    }
+    return Fit("additive", runs.domains, FitOptions(), FitData.of(runs), targets)
+
+
+def make_evaluation():
+    return evaluate(make_fit(), make_runs())
+
+
+def make_comparison(columns=("1.24B",), laws=("additive", "coupled-joint", "bimix")):
+    """Made-up figures of two targets; bimix applies to one of them."""
+    summaries = {}
+    for i, law in enumerate(laws):
+        for target in ("stackexchange", "openhermes", AVERAGE):
+            if (law, target) == ("bimix", "openhermes"):
+                continue
+            for j, column in enumerate(columns):
+                test = (150.0 if law == "bimix" else 0.7 - 0.3 * i) + 0.01 * j
+                rank = float("nan") if law == "bimix" else 0.99
+                summaries[law, target, column] = Summary(0.5, test, 0.04, -0.1, rank, 180)
+    counts = {"additive": 19, "coupled-joint": 35, "bimix": 4}
+    return Comparison(
+        title="fitted on 1,394 rows, tested on 180",
+        laws=laws,
+        targets=("stackexchange", "openhermes"),
+        columns=columns,
+        figures=(),
+        summaries=summaries,
+        standings=tuple(Standing(law, counts[law], 0.4, 0.04, 12.34) for law in laws),
+        choice=Choice("coupled-joint", "lowest mean held-out MRE, 0.4%"),
+        notes=(Note("not-applicable", "bimix is not applicable: why", "openhermes"),),
+    )
+
+
+def make_mixture():
+    return Mixture(
+        domains=("web", "co_de"),
+        weights=np.array([0.75, 0.25]),
+        model_size=7e9,
+        tokens=None,
+        target_weights={"web": 0.5, "math": 0.5},
+        predicted_loss={"web": 2.5, "math": 1.5, "law": 3.0},
+        loss=2.0,
+        objective=2.0,
+        gap=1e-9,
+        convex=True,
+        notes=(Note("far", "7B is 5.7 times the largest size fitted, 1.24B"),),
+    )
+
+
+def make_study():
+    mixture = make_mixture()
+    uniform = Baseline("uniform", np.array([0.5, 0.5]), dict(mixture.predicted_loss), 2.25)
+    ranges = np.array([[0.7, 0.8], [0.2, 0.3]])
+    return Study(mixture, ranges, (uniform,), mixture, (Cost("co_de at most 0.25", 0.01234),))
+
+
+MAKE = {
+    "runs": make_runs,
+    "fit": make_fit,
+    "evaluation": make_evaluation,
+    "comparison": make_comparison,
+    "mixture": make_mixture,
+    "study": make_study,
+}
