@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.simplex.polytope import FEASIBLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -67,11 +69,11 @@ def _lifted(
     Without it, exact zeros under a law with gamma < 1 or under a pull are never certified.
     """
     slope = lagrangian(h)[1]
-    level = float(slope[h > 0] @ h[h > 0])
+    level = _prices(polytope, h, slope)
     zeros = (h == 0) & (polytope.upper > 0) & (slope < level)
     if not zeros.any():
         return h
-    largest = int(np.argmax(h))
+    level, largest = level[zeros], int(np.argmax(h))
 
     def at(exponents: Array) -> Array:
         point = h.copy()
@@ -79,10 +81,28 @@ def _lifted(
         point[largest] -= point[zeros].sum()
         return point
 
-    low = np.full(zeros.sum(), float(_SMALLEST))
-    high = np.full(zeros.sum(), -7.0)
+    low = np.full(len(level), float(_SMALLEST))
+    high = np.full(len(level), -7.0)
     for _ in range(50):
         middle = (low + high) / 2
         below = lagrangian(at(middle))[1][zeros] < level
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return at(high)
+
+
+def _prices(polytope: Polytope, h: Array, slope: Array) -> Array:
+    """Give the slope (k,) that a weight strictly between its bounds has at an optimum.
+
+    It is a number common to all domains, and one more for each sum of weights at a limit. Without
+    these weights of 0 in such a sum are lifted to where they do not belong, and the gap is too wide.
+    """
+    between = (h > polytope.lower + FEASIBLE) & (
+        (h < polytope.upper - FEASIBLE) | (polytope.upper >= 1)
+    )
+    if not between.any():
+        return np.full(polytope.k, float(slope[h > 0] @ h[h > 0]))
+    sums = polytope.rows @ h
+    tight = (sums < polytope.low + FEASIBLE) | (sums > polytope.high - FEASIBLE)
+    rows = np.vstack([np.ones((1, polytope.k)), polytope.rows[tight]])
+    prices = np.linalg.lstsq(rows[:, between].T, slope[between], rcond=1e-9)[0] @ rows
+    return np.asarray(prices, dtype=np.float64)

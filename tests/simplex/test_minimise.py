@@ -247,6 +247,15 @@ def test_sums_that_follow_from_each_other():
     np.testing.assert_allclose(found.h, [0.5, 0.1, 0.1, 0.3], atol=1e-9)
 
 
+def test_a_weight_of_0_in_a_sum_at_its_limit_is_certified():
+    # The slope at the second weight is under that of the third, and over that of the first.
+    sums = np.array([[1.0, 1, 0]]), np.zeros(1), np.array([0.2])
+    polytope = Polytope(np.zeros(3), np.ones(3), *sums)
+    found = minimise(Quadratic(np.eye(3), np.array([0.9, 0.3, 0.1])), polytope)
+    np.testing.assert_allclose(found.h, [0.2, 0, 0.8], atol=1e-9)
+    assert found.gap < 1e-12
+
+
 def test_starts_that_break_the_constraints_are_brought_inside():
     rng = np.random.default_rng(0)
     for _ in range(30):
