@@ -65,9 +65,7 @@ def evaluate(
         lambda path: write_text(
             path, to_yaml(evaluation_to_plain(evaluation, fit, table, max_mre))
         ),
-        lambda: report_evaluation(
-            evaluation, f"{loaded.law.law.name} law of {fit} on {table.summary}"
-        ),
+        lambda: report_evaluation(evaluation, f"{loaded.law.name} law of {fit} on {table.summary}"),
         quiet=quiet,
         also_written=[predictions],
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,26 +14,14 @@ from mixfit.mixture.constraints import Constraints, mixture_of
 from mixfit.mixture.files import FORMATS, parse_pairs, read_mixture, read_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
     from mixfit.runs.runs import Runs
 
 Texts = Sequence[str]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The texts of the options about constraints, as `Constraints` names them."""
-
-    minimum: Texts = ()
-    maximum: Texts = ()
-    fix: Texts = ()
-    group: Texts = ()
-    available: Texts = ()
-    max_epochs: float = 4.0
-    prior: str | None = None
-    kl: float = 0.0
-    no_worse_than: Texts = ()
+T = TypeVar("T")
 
 
 def number(text: str, option: str) -> float:
@@ -46,7 +33,7 @@ def number(text: str, option: str) -> float:
     try:
         return parse_number(text)
     except UsageError as error:
-        raise UsageError(f"{option}: {error}") from None
+        raise UsageError(f"{option}: {error.text}") from None
 
 
 def numbers(texts: Texts | None, option: str) -> tuple[float, ...]:
@@ -58,46 +45,38 @@ def span(text: str | None, option: str) -> tuple[float, float] | None:
     """Read a smallest and a largest number."""
     if text is None:
         return None
-    found = numbers([text], option)
-    if len(found) != 2:
+    ends = numbers([text], option)
+    if len(ends) != 2:
         raise UsageError(f"{option} '{text}': give the smallest and the largest, as in 1B,100B.")
-    return found[0], found[1]
+    return ends[0], ends[1]
 
 
 def targets(texts: Texts | None) -> dict[str, float] | None:
     """Read ``NAME[=WEIGHT][,NAME[=WEIGHT]...]``, names being globs."""
     if not texts:
         return None
-    found: dict[str, float] = {}
-    for text in (part.strip() for given in texts for part in given.split(",")):
+    weights: dict[str, float] = {}
+    for text in (pair.strip() for given in texts for pair in given.split(",")):
         name, equals, weight = text.rpartition("=")
         if equals:
-            found[name] = number(weight, f"--target {text}")
+            weights[name] = number(weight, f"--target {text}")
         else:
-            found[text] = 1.0
-    return found
+            weights[text] = 1.0
+    return weights
 
 
-def one_budget(
-    sizes: Sequence[float], lengths: Sequence[float], flops: str | None
-) -> tuple[float | None, float | None]:
-    """Take the only N and the only D.
+def check_budget(
+    sizes: Sequence[float], lengths: Sequence[float], flops: str | None, *, each_target: bool
+) -> None:
+    """Refuse a budget that says too much.
 
     Raises:
-        UsageError: there are several, or FLOPs.
+        UsageError: there are FLOPs beside the N and D that they choose, or several budgets for
+            ``--each-target``.
     """
-    if flops is not None or len(sizes) > 1 or len(lengths) > 1:
+    if each_target and (flops is not None or len(sizes) > 1 or len(lengths) > 1):
         raise UsageError("--each-target takes one --model-size and one --tokens, and no --flops.")
-    return (sizes[0] if sizes else None), (lengths[0] if lengths else None)
-
-
-def refuse_sizes_with_flops(sizes: Sequence[float], lengths: Sequence[float]) -> None:
-    """Refuse N or D beside FLOPs, which choose them.
-
-    Raises:
-        UsageError: there are some.
-    """
-    if sizes or lengths:
+    if flops is not None and (sizes or lengths):
         raise UsageError(
             "--flops chooses N and D: leave out --model-size and --tokens, or bound the search "
             "with --model-size-range and --tokens-range."
@@ -127,32 +106,43 @@ def files_named(texts: Texts) -> list[str]:
     return [name for text in texts for name in (text, text.partition("=")[2]) if name]
 
 
-def constraints(asked: Asked, fit: Fit, observed: Array) -> Constraints:
-    """Read what the mixture must obey.
+def constraints(
+    fit: Fit,
+    observed: Array,
+    *,
+    minimum: Texts,
+    maximum: Texts,
+    fix: Texts,
+    group: Texts,
+    available: Texts,
+    max_epochs: float,
+    prior: str | None,
+    kl: float,
+    no_worse_than: Texts,
+) -> Constraints:
+    """Read what the mixture must obey from the texts of the options.
 
-    Args:
-        asked: the texts.
-        fit: whose domains and targets they name.
-        observed: (m, k) mixtures of the runs, none where they are not known.
+    They name domains and targets of the fit; ``observed`` are the mixtures (m, k) of the runs, none
+    where they are not known.
 
     Raises:
         MixfitError: a text or a file cannot be used.
     """
-    losses, mixture = _no_worse(asked.no_worse_than, fit, observed)
-    prior = None
-    if asked.prior is not None:
-        prior = _mixture(asked.prior, "--prior", fit, observed)
-        if asked.kl == 0:
+    losses, mixture = _no_worse(no_worse_than, fit, observed)
+    pulled_to = None
+    if prior is not None:
+        pulled_to = _mixture(prior, "--prior", fit, observed)
+        if kl == 0:
             raise UsageError("--prior needs --kl LAMBDA, the strength of its pull, such as 0.01.")
     return Constraints(
-        min=_pairs(asked.minimum, "--min"),
-        max=_pairs(asked.maximum, "--max"),
-        fix=_pairs(asked.fix, "--fix"),
-        groups=_groups(asked.group),
-        available=_available(asked.available),
-        max_epochs=asked.max_epochs,
-        prior=prior,
-        kl=asked.kl,
+        min=_pairs(minimum, "--min"),
+        max=_pairs(maximum, "--max"),
+        fix=_pairs(fix, "--fix"),
+        groups=_groups(group),
+        available=_available(available),
+        max_epochs=max_epochs,
+        prior=pulled_to,
+        kl=kl,
         no_worse_than=losses,
         no_worse_than_mixture=mixture,
     )
@@ -160,22 +150,22 @@ def constraints(asked: Asked, fit: Fit, observed: Array) -> Constraints:
 
 def baselines(texts: Texts, fit: Fit) -> dict[str, Array]:
     """Read mixtures to compare with, ``NAME=FILE`` or ``D=SHARE,...``, name to (k,)."""
-    found: dict[str, Array] = {}
+    mixtures: dict[str, Array] = {}
     for text in texts:
         option = f"--baseline {text}"
         name, equals, file = text.partition("=")
         if _is_pairs(text):
-            name, weights = f"given {len(found) + 1}", parse_pairs(text, "--baseline")
+            name, weights = f"given {len(mixtures) + 1}", parse_pairs(text, "--baseline")
         elif equals and _is_pairs(file):
             weights = parse_pairs(file, "--baseline")
         elif equals and name:
             weights = read_mixture(file)
         else:
             raise UsageError(f"{option}: write NAME=FILE, or shares as in c4=0.5,web=0.5.")
-        if name in found:
+        if name in mixtures:
             raise UsageError(f"{option}: there is a baseline '{name}' already.")
-        found[name] = mixture_of(weights, fit.domains, option)
-    return found
+        mixtures[name] = mixture_of(weights, fit.domains, option)
+    return mixtures
 
 
 def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
@@ -228,38 +218,36 @@ def _fitted_runs(fit: Fit) -> Runs | None:
 
 
 def _pairs(texts: Texts, option: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text in texts:
-        for name, value in parse_pairs(text, option).items():
-            if name in found:
-                raise UsageError(f"{option}: {name} stands twice.")
-            found[name] = value
-    return found
+    return _merged([parse_pairs(text, option) for text in texts], option)
+
+
+def _available(texts: Texts) -> dict[str, float]:
+    maps = [
+        parse_pairs(text, "--available") if _is_pairs(text) else read_tokens(text) for text in texts
+    ]
+    return _merged(maps, "--available")
 
 
 def _groups(texts: Texts) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    maps = []
     for text in texts:
-        name, equals, members = (part.strip() for part in text.partition("="))
+        name, equals, members = (piece.strip() for piece in text.partition("="))
         if not equals or not name:
             raise UsageError(
                 f"--group '{text}': write NAME=DOMAIN,DOMAIN, as in code=github,stack."
             )
-        if name in found:
-            raise UsageError(f"--group: {name} stands twice.")
-        found[name] = tuple(part.strip() for part in members.split(",") if part.strip())
-    return found
+        maps.append({name: tuple(m.strip() for m in members.split(",") if m.strip())})
+    return _merged(maps, "--group")
 
 
-def _available(texts: Texts) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text in texts:
-        more = parse_pairs(text, "--available") if _is_pairs(text) else read_tokens(text)
-        for name, value in more.items():
-            if name in found:
-                raise UsageError(f"--available: {name} stands twice.")
-            found[name] = value
-    return found
+def _merged(maps: Iterable[Mapping[str, T]], option: str) -> dict[str, T]:
+    merged: dict[str, T] = {}
+    for more in maps:
+        for name in more:
+            if name in merged:
+                raise UsageError(f"{option}: {name} stands twice.")
+        merged |= more
+    return merged
 
 
 def _no_worse(

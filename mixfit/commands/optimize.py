@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixfit.commands import options as given  # noqa: TC001 (typer reads it at run time)
+from mixfit.commands.options import FitArgument, Out, Quiet  # noqa: TC001 (typer reads them)
+from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mixfit.base.arrays import Array
     from mixfit.mixture.planner import Planner
-    from mixfit.mixture.result import Mixture, PureTarget
+    from mixfit.mixture.result import Mixture, PureTarget, Study
 
 _BUDGET, _ASKED, _COMPARED = "Budget", "Constraints", "Comparison"
+_NONE_OBSERVED = (
+    "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
+)
 
 
 def _repeated(metavar: str, text: str, panel: str) -> typer.models.OptionInfo:
@@ -26,7 +34,7 @@ Texts = list[str] | None
 
 
 def optimize(
-    fit: given.FitArgument,
+    fit: FitArgument,
     target: Annotated[
         Texts,
         _repeated(
@@ -146,8 +154,8 @@ def optimize(
         str | None,
         _repeated("FILE", "Lines 'domain: prefix' for --format megatron.", "Output"),
     ] = None,
-    out: given.Out = None,
-    quiet: given.Quiet = False,
+    out: Out = None,
+    quiet: Quiet = False,
 ) -> None:
     """Find the mixture with the lowest predicted loss.
 
@@ -155,79 +163,109 @@ def optimize(
     """
     from mixfit.base.files import check_out, write_text
     from mixfit.base.plain import to_yaml
-    from mixfit.commands import mixtures as read
+    from mixfit.commands import mixtures as texts
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
     from mixfit.mixture.planner import Planner
-    from mixfit.reports import optimize as report
-    from mixfit.reports.text import print_labelled
+    from mixfit.reports.optimize import report_result
+    from mixfit.reports.report import Remark
 
-    read.check_output(form, out, prefixes, each_target=each_target)
-    mixture_texts = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
-    mixture_texts += [text for text in (prior, prefixes) if text is not None]
-    check_out(out, [fit, *(runs or ()), *read.files_named(mixture_texts)])
+    texts.check_output(form, out, prefixes, each_target=each_target)
+    named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
+    named += [text for text in (prior, prefixes) if text is not None]
+    check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
     loaded = load_fit(fit)
-    observed = read.observed_mixtures(loaded, runs)
-    asked = read.constraints(
-        read.Asked(
-            minimum=at_least or (),
-            maximum=at_most or (),
-            fix=fix or (),
-            group=group or (),
-            available=available or (),
-            max_epochs=max_epochs,
-            prior=prior,
-            kl=kl,
-            no_worse_than=no_worse_than or (),
-        ),
+    observed = texts.observed_mixtures(loaded, runs)
+    asked = texts.constraints(
         loaded,
         observed,
+        minimum=at_least or (),
+        maximum=at_most or (),
+        fix=fix or (),
+        group=group or (),
+        available=available or (),
+        max_epochs=max_epochs,
+        prior=prior,
+        kl=kl,
+        no_worse_than=no_worse_than or (),
     )
-    compared = read.baselines(baseline or (), loaded)
-    sizes, lengths = read.numbers(model_size, "--model-size"), read.numbers(tokens, "--tokens")
-    planner = Planner(loaded, read.targets(target), asked, observed)
-    mixtures: tuple[Mixture, ...] = ()
-    pure: tuple[PureTarget, ...] = ()
-    study = None
-    if each_target:
-        pure = planner.each_target(*read.one_budget(sizes, lengths, flops))
-    elif flops is not None:
-        mixtures = (_for_flops(planner, flops, sizes, lengths, model_size_range, tokens_range),)
-    else:
-        mixtures = planner.grid(sizes or (None,), lengths or (None,))
-    if len(mixtures) == 1:
-        study = planner.study(mixtures[0], compared)
-    if out is not None:  # before it is printed, so that a pipe that is closed loses nothing
+    compared = texts.baselines(baseline or (), loaded)
+    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    planner = Planner(loaded, texts.targets(target), asked, observed)
+    texts.check_budget(sizes, lengths, flops, each_target=each_target)
+    request = Request(
+        planner,
+        sizes or (None,),
+        lengths or (None,),
+        None if flops is None else texts.number(flops, "--flops"),
+        texts.span(model_size_range, "--model-size-range"),
+        texts.span(tokens_range, "--tokens-range"),
+        each_target,
+        compared,
+    )
+    result = answer(request)
+    mixtures, pure, study = result.mixtures, result.pure, result.study
+
+    def write(path: str) -> None:
         if form == "yaml":
             text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
             text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
-        write_text(out, text)
-    if out != "-":
-        title = f"{loaded.law.law.name} law of {fit}"
-        report.print_result(title, mixtures, pure, study, quiet=quiet)
-    if not len(observed) and not quiet:
-        text = (
-            "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
-        )
-        print_labelled("note", text)
-    if out not in (None, "-") and not quiet:
-        print_labelled("wrote", str(out))
+        write_text(path, text)
 
-
-def _for_flops(
-    planner: Planner,
-    flops: str,
-    sizes: tuple[float, ...],
-    lengths: tuple[float, ...],
-    model_size_range: str | None,
-    tokens_range: str | None,
-) -> Mixture:
-    from mixfit.commands import mixtures as read
-
-    read.refuse_sizes_with_flops(sizes, lengths)
-    return planner.for_flops(
-        read.number(flops, "--flops"),
-        read.span(model_size_range, "--model-size-range"),
-        read.span(tokens_range, "--tokens-range"),
+    finish(
+        out,
+        write,
+        lambda: report_result(f"{loaded.law.name} law of {fit}", mixtures, pure, study),
+        quiet=quiet,
+        always=[] if len(observed) else [Remark("note", _NONE_OBSERVED)],
     )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be found.
+
+    Attributes:
+        planner: of the fit, for the targets and under the constraints.
+        model_sizes: N of the budgets.
+        tokens: D of the budgets; there is one for each N and D.
+        flops: in place of these, or None.
+        model_size_range: the smallest and the largest N searched for the FLOPs, or None.
+        tokens_range: likewise D.
+        each_target: find the best mixture for each target alone.
+        baselines: mixtures to compare with.
+    """
+
+    planner: Planner
+    model_sizes: tuple[float | None, ...]
+    tokens: tuple[float | None, ...]
+    flops: float | None
+    model_size_range: tuple[float, float] | None
+    tokens_range: tuple[float, float] | None
+    each_target: bool
+    baselines: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found: mixtures by budget or by target, and more about an only one."""
+
+    mixtures: tuple[Mixture, ...] = ()
+    pure: tuple[PureTarget, ...] = ()
+    study: Study | None = None
+
+
+def answer(request: Request) -> Answer:
+    """Find what is requested."""
+    planner = request.planner
+    if request.each_target:
+        return Answer(pure=planner.each_target(request.model_sizes[0], request.tokens[0]))
+    if request.flops is None:
+        mixtures = planner.grid(request.model_sizes, request.tokens)
+    else:
+        ranges = request.model_size_range, request.tokens_range
+        mixtures = (planner.for_flops(request.flops, *ranges),)
+    if len(mixtures) > 1:
+        return Answer(mixtures)
+    return Answer(mixtures, study=planner.study(mixtures[0], request.baselines))

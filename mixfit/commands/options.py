@@ -122,7 +122,12 @@ OTHER_NAMES = {
         "split_sizes": "--leave-size-out",
         "tests": "--test",
     },
-    "optimize": {"groups": "--group", "targets": "--target"},
+    "optimize": {
+        "form": "--format",
+        "groups": "--group",
+        "no_worse_than_mixture": "--no-worse-than",
+        "targets": "--target",
+    },
 }
 
 

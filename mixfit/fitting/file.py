@@ -79,7 +79,7 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
     return to_document(
         FIT_SCHEMA,
         FitFile(
-            law=fit.law.law.name,
+            law=fit.law.name,
             domains=fit.domains,
             options=StoredOptions(**vars(fit.options), shrink=fit.law.shrink),
             data=fit.data,

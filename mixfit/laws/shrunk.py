@@ -39,6 +39,11 @@ class ShrunkLaw:
         return f"{self.law.name}:{short if float(short) == self.shrink else repr(self.shrink)}"
 
     @property
+    def name(self) -> str:
+        """The law's own name."""
+        return self.law.name
+
+    @property
     def tied(self) -> bool:
         """Whether all domains share one coefficient."""
         return self.shrink == math.inf

@@ -7,11 +7,11 @@ something, can be named.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mixfit.base.errors import UsageError, nearest
+from mixfit.base.errors import UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.simplex.polytope import FEASIBLE, Polytope
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
 
 _ACTIVE = 1e-7
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,28 @@ class Item:
     """One linear constraint, ``low <= sum of some weights <= high``.
 
     Attributes:
-        label: in the user's words.
+        name: of the parameter by which it was asked for, such as ``min``.
+        asked: what was asked, such as ``web=0.1``.
         domains: indices of the weights summed.
         low: the smallest sum.
         high: the largest.
     """
 
-    label: str
+    name: str
+    asked: str
     domains: tuple[int, ...]
     low: float = 0.0
     high: float = 1.0
+
+    @property
+    def label(self) -> str:
+        """The constraint as it stands on the command line and in files."""
+        return f"--{self.name} {self.asked}"
+
+    @property
+    def marked(self) -> str:
+        """The constraint as errors name it."""
+        return f"{parameter(self.name)} {self.asked}"
 
     def active(self, h: Array) -> bool:
         """Tell whether a mixture (k,) leans on it."""
@@ -110,20 +124,21 @@ def linear_items(
         ("max", constraints.max),
     ):
         for name, share in mapping.items():
-            label = f"--{option} {name}={share:g}"
+            asked = f"{name}={share:g}"
+            label = f"{parameter(option)} {asked}"
             if name not in groups:
                 raise _unknown(f"{label}: there is no domain or group '{name}'.", name, groups)
             if not 0 <= share <= 1:
                 raise UsageError(f"{label}: a weight is a fraction from 0 to 1, such as 0.25.")
             low = share if option in ("fix", "min") else 0.0
             high = share if option in ("fix", "max") else 1.0
-            items.append(Item(label, groups[name], low, high))
+            items.append(Item(option, asked, groups[name], low, high))
     items += _caps(constraints, domains, tokens)
     if constraints.pulls:
         assert constraints.prior is not None
-        prior = mixture_of(constraints.prior, domains, "--prior")
+        prior = mixture_of(constraints.prior, domains, parameter("prior"))
         items += [
-            Item(f"--prior gives {domain} no weight", (index,), 0.0, 0.0)
+            Item("prior", f"gives {domain} no weight", (index,), 0.0, 0.0)
             for index, domain in enumerate(domains)
             if prior[index] == 0
         ]
@@ -137,9 +152,13 @@ def check_pull(constraints: Constraints) -> None:
         UsageError: it does.
     """
     if not (constraints.kl >= 0 and np.isfinite(constraints.kl)):
-        raise UsageError(f"--kl {constraints.kl:g}: the strength is a number of 0 or more.")
+        raise UsageError(
+            f"{parameter('kl')} {constraints.kl:g}: the strength is a number of 0 or more."
+        )
     if constraints.kl > 0 and constraints.prior is None:
-        raise UsageError("--kl needs --prior: a file, 'uniform' or 'observed'.")
+        raise UsageError(
+            f"{parameter('kl')} needs {parameter('prior')}: a file, 'uniform' or 'observed'."
+        )
 
 
 def polytope_of(items: Iterable[Item], k: int) -> Polytope:
@@ -170,7 +189,7 @@ def feasible_polytope(items: Sequence[Item], k: int) -> Polytope:
     polytope = polytope_of(items, k)
     if not _possible(polytope):
         clash = smallest_clash(items, lambda some: _possible(polytope_of(some, k)))
-        listed = ", ".join(item.label for item in clash)
+        listed = ", ".join(item.marked for item in clash)
         what = "These cannot hold together" if len(clash) > 1 else "This cannot hold"
         raise UsageError(f"{what}, as weights sum to 1: {listed}. Loosen one of them.")
     return polytope
@@ -182,9 +201,7 @@ def _possible(polytope: Polytope) -> bool:
     return not crossed.any() and not crossed_sums.any() and polytope.feasible
 
 
-def smallest_clash(
-    items: Sequence[Item], possible: Callable[[Sequence[Item]], bool]
-) -> tuple[Item, ...]:
+def smallest_clash(items: Sequence[T], possible: Callable[[Sequence[T]], bool]) -> tuple[T, ...]:
     """Reduce constraints that cannot hold together to some of which none can be left out.
 
     Each is left out in turn, and stays out if the others still clash.
@@ -208,39 +225,44 @@ def mixture_of(weights: Mapping[str, float], domains: Sequence[str], what: str) 
     Raises:
         UsageError: a name is unknown, a weight is negative, or all are 0.
     """
-    found = np.zeros(len(domains))
+    mixture = np.zeros(len(domains))
     places = {domain: index for index, domain in enumerate(domains)}
     for name, weight in weights.items():
         if name not in places:
             raise _unknown(f"{what}: the fit has no domain '{name}'.", name, places)
         if not (weight >= 0 and np.isfinite(weight)):
             raise UsageError(f"{what}: {name}={weight:g} is not a weight; weights are 0 or more.")
-        found[places[name]] = weight
-    if not found.sum() > 0:
+        mixture[places[name]] = weight
+    if not mixture.sum() > 0:
         raise UsageError(f"{what}: all weights are 0. Give at least one domain some weight.")
-    return np.asarray(found / found.sum())
+    return np.asarray(mixture / mixture.sum())
 
 
 def _groups(constraints: Constraints, domains: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Give domain or group to the indices of its domains."""
     places = {domain: index for index, domain in enumerate(domains)}
-    found: dict[str, tuple[int, ...]] = {domain: (index,) for domain, index in places.items()}
+    groups: dict[str, tuple[int, ...]] = {domain: (index,) for domain, index in places.items()}
     for name, members in constraints.groups.items():
-        label = f"--group {name}={','.join(members)}"
+        label = f"{parameter('groups')} {name}={','.join(members)}"
         if name in places:
             raise UsageError(f"{label}: {name} is a domain already. Choose another name.")
         if not members:
-            raise UsageError(f"{label}: a group needs domains, such as --group code=github,stack.")
+            raise UsageError(
+                f"{label}: a group needs domains, such as {parameter('groups')} code=github,stack."
+            )
         for member in members:
             if member not in places:
                 raise _unknown(f"{label}: there is no domain '{member}'.", member, places)
-        found[name] = tuple(sorted({places[member] for member in members}))
+        groups[name] = tuple(sorted({places[member] for member in members}))
     used = {*constraints.min, *constraints.max, *constraints.fix}
     for name in constraints.groups:
         if name not in used:
+            low, high, fix = parameter("min"), parameter("max"), parameter("fix")
             raise UsageError(
-                f"--group {name}: nothing is asked of it. Add --min, --max or --fix {name}=SHARE."
+                f"{parameter('groups')} {name}: nothing is asked of it. Add {low}, {high} or {fix} "
+                f"{name}=SHARE."
             )
-    return found
+    return groups
 
 
 def _caps(constraints: Constraints, domains: Sequence[str], tokens: float | None) -> Iterable[Item]:
@@ -248,20 +270,24 @@ def _caps(constraints: Constraints, domains: Sequence[str], tokens: float | None
         return
     epochs = constraints.max_epochs
     if not (epochs > 0 and np.isfinite(epochs)):
-        raise UsageError(f"--max-epochs {epochs:g}: it must be a positive number.")
+        raise UsageError(f"{parameter('max_epochs')} {epochs:g}: it must be a positive number.")
     if tokens is None:
-        raise UsageError("--available needs the length of the training: give --tokens.")
+        raise UsageError(
+            f"{parameter('available')} needs the length of the training: give "
+            f"{parameter('tokens')}."
+        )
     places = {domain: index for index, domain in enumerate(domains)}
     for name, unique in constraints.available.items():
-        label = f"--available {name}={short(unique)}"
+        asked = f"{name}={short(unique)}"
+        label = f"{parameter('available')} {asked}"
         if name not in places:
             raise _unknown(f"{label}: there is no domain '{name}'.", name, places)
         if not (unique >= 0 and np.isfinite(unique)):
             raise UsageError(f"{label}: a number of tokens is 0 or more.")
         share = epochs * unique / tokens
         if share < 1:
-            text = f"{label} (at most {share:.3g} of {short(tokens)} in {epochs:g} epochs)"
-            yield Item(text, (places[name],), 0.0, share)
+            asked += f" (at most {share:.3g} of {short(tokens)} in {epochs:g} epochs)"
+            yield Item("available", asked, (places[name],), 0.0, share)
 
 
 def _unknown(message: str, name: str, known: Iterable[str]) -> UsageError:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixfit.base.errors import InputError, UsageError, nearest
+from mixfit.base.errors import InputError, UsageError, nearest, parameter
 from mixfit.base.files import file_sha256
 from mixfit.base.numbers import parse_number
-from mixfit.base.plain import to_document, without_targets
+from mixfit.base.plain import load_yaml, to_document, without_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,7 +161,9 @@ def render(
         UsageError: there is no such form, it takes one mixture, or a prefix is missing.
     """
     if form in ("megatron", "hf") and len(mixtures) != 1:
-        raise UsageError(f"--format {form} takes one mixture, and there are {len(mixtures)}.")
+        raise UsageError(
+            f"{parameter('form')} {form} takes one mixture, and there are {len(mixtures)}."
+        )
     if form == "json":
         return _json(mixtures)
     if form == "csv":
@@ -197,16 +199,19 @@ def _csv(mixtures: Sequence[Mixture]) -> str:
 
 def _blend(mixture: Mixture, prefixes: Mapping[str, str] | None) -> str:
     if prefixes is None:
-        raise UsageError("--format megatron needs --prefixes FILE, with lines 'domain: prefix'.")
-    parts = []
+        raise UsageError(
+            f"{parameter('form')} megatron needs {parameter('prefixes')} FILE, with lines "
+            "'domain: prefix'."
+        )
+    words = []
     for domain, share in shares(mixture).items():
         if share == 0:
             continue
         if domain not in prefixes:
             hint = nearest(domain, prefixes)
-            raise UsageError(f"--prefixes: there is no prefix for {domain}.{hint}")
-        parts.append(f"{share:.{DECIMALS}f} {prefixes[domain]}")
-    return " ".join(parts) + "\n"
+            raise UsageError(f"{parameter('prefixes')}: there is no prefix for {domain}.{hint}")
+        words.append(f"{share:.{DECIMALS}f} {prefixes[domain]}")
+    return " ".join(words) + "\n"
 
 
 def read_mixture(path: str | Path) -> dict[str, float]:
@@ -259,44 +264,37 @@ def _only_mixture(path: str | Path, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_map(path: str | Path, column: str) -> dict[str, Any]:
+    if Path(path).suffix.lower() == ".csv":
+        return _read_csv(path, column)
+    content = load_yaml(path)
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"{path}: is no map; write lines such as 'c4: 0.25'.")
+    return {str(domain): value for domain, value in content.items()}
+
+
+def _read_csv(path: str | Path, column: str) -> dict[str, Any]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as text ({error}).") from None
-    if Path(path).suffix.lower() == ".csv":
-        return _map_of_csv(path, text, column)
-    import yaml
-
-    try:
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())}).") from None
-    if not isinstance(content, dict) or not content:
-        raise InputError(f"{path}: is no map; write lines such as 'c4: 0.25'.")
-    return {str(domain): value for domain, value in content.items()}
-
-
-def _map_of_csv(path: str | Path, text: str, column: str) -> dict[str, Any]:
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
-    header = [name.strip() for name in rows[0]] if rows else []
-    if "domain" in header and column in header:
-        at_domain, at_value = header.index("domain"), header.index(column)
-        found: dict[str, Any] = {}
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if row]
+    header = rows[0] if rows else []
+    if "domain" in header and column in header and len(rows) > 1:
+        by_domain: dict[str, Any] = {}
         for number, row in enumerate(rows[1:], start=1):
             if len(row) != len(header):
                 raise InputError(f"{path}: row {number} has {len(row)} cells, not {len(header)}.")
-            domain = row[at_domain].strip()
-            if domain in found:
+            domain = row[header.index("domain")]
+            if domain in by_domain:
                 raise InputError(f"{path}: {domain} stands twice. Give a file with one mixture.")
-            found[domain] = row[at_value].strip()
-        if found:
-            return found
+            by_domain[domain] = row[header.index(column)]
+        return by_domain
     wide = [name for name in header if name.startswith(_WEIGHT_COLUMN)]
     if column == "weight" and wide and len(rows) == 2 and len(rows[1]) == len(header):
         cells = dict(zip(header, rows[1], strict=True))
-        return {name.removeprefix(_WEIGHT_COLUMN): cells[name].strip() for name in wide}
+        return {name.removeprefix(_WEIGHT_COLUMN): cells[name] for name in wide}
     also = ", or one row of columns weight_*" if column == "weight" else ""
     raise InputError(f"{path}: needs a column domain, a column {column} and rows{also}.")
 
@@ -308,7 +306,7 @@ def _number(path: str | Path, domain: str, value: Any) -> float:
         try:
             return parse_number(value)
         except UsageError as error:
-            raise InputError(f"{path}: {domain}: {error}") from None
+            raise InputError(f"{path}: {domain}: {error.text}") from None
     raise InputError(f"{path}: {domain}: {value!r} is not a number.")
 
 
@@ -321,15 +319,15 @@ def parse_pairs(text: str, option: str) -> dict[str, float]:
     Raises:
         UsageError: the text has another form, or a name stands twice.
     """
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        name, equals, number = (piece.strip() for piece in part.rpartition("="))
+    pairs: dict[str, float] = {}
+    for pair in text.split(","):
+        name, equals, number = (piece.strip() for piece in pair.rpartition("="))
         if not equals or not name or "=" in name:
             raise UsageError(f"{option} '{text}': write NAME=NUMBER, such as c4=0.25.")
-        if name in found:
+        if name in pairs:
             raise UsageError(f"{option} '{text}': {name} stands twice.")
         try:
-            found[name] = parse_number(number)
+            pairs[name] = parse_number(number)
         except UsageError as error:
-            raise UsageError(f"{option} '{text}': {error}") from None
-    return found
+            raise UsageError(f"{option} '{text}': {error.text}") from None
+    return pairs

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.mixture.losses_of_h import LossesAt
-    from mixfit.simplex.descent import Function, Limits
+    from mixfit.simplex.functions import Function, Limits
 
 _SMALLEST = 1e-300
 

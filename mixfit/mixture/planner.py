@@ -1,8 +1,7 @@
 """The best mixture for a budget: eqs. (7), (8) and (13), under constraints.
 
 >>> import numpy as np
->>> from mixfit.fitting import fit
->>> from mixfit.runs import Runs
+>>> from mixfit import Runs, fit
 >>> rng = np.random.default_rng(0)
 >>> h, N, D = rng.dirichlet([1, 1], 40), 10 ** rng.uniform(8, 9, 40), 10 ** rng.uniform(9, 10, 40)
 >>> loss = 1 + 1 / (0.5 * h[:, 0] ** 0.5 + 0.5 * h[:, 1] ** 0.5) + 50 / N**0.2 + 900 / D**0.3
@@ -21,11 +20,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import Note, UsageError, nearest
+from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.losses_of_h import LossesOfH
-from mixfit.mixture.question import Budget, Problem
+from mixfit.mixture.question import Question
 from mixfit.mixture.result import Cost, Mixture, PureTarget, Study, jensen_shannon
 
 if TYPE_CHECKING:
@@ -79,22 +78,24 @@ def target_weights(
         targets = ["*"]
     if not isinstance(targets, Mapping):
         targets = dict.fromkeys(targets, 1.0)
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for pattern, weight in targets.items():
         if not (weight >= 0 and np.isfinite(weight)):
-            raise UsageError(f"--target {pattern}={weight:g}: a weight is a number of 0 or more.")
+            raise UsageError(
+                f"{parameter('targets')} {pattern}={weight:g}: a weight is a number of 0 or more."
+            )
         matched = [name for name in fit.targets if name == pattern or fnmatchcase(name, pattern)]
         if not matched:
             hint = nearest(pattern, fit.targets)
             raise UsageError(
-                f"--target {pattern}: the fit has no such target.{hint} "
+                f"{parameter('targets')} {pattern}: the fit has no such target.{hint} "
                 f"Its targets are {', '.join(fit.targets)}."
             )
-        found.update(dict.fromkeys(matched, float(weight)))
-    total = sum(found.values())
+        weights.update(dict.fromkeys(matched, float(weight)))
+    total = sum(weights.values())
     if not total > 0:
         raise UsageError("All target weights are 0. Give at least one target some weight.")
-    return {name: found[name] / total for name in fit.targets if found.get(name, 0) > 0}
+    return {name: weights[name] / total for name in fit.targets if weights.get(name, 0) > 0}
 
 
 class Planner:
@@ -122,19 +123,21 @@ class Planner:
         asked = constraints or Constraints()
         check_pull(asked)
         _check_limits(asked, fit)
-        self.problem = Problem(
+        self.question = Question(
             fit=fit,
             target_weights=weights,
             constraints=asked,
             prior=(
-                mixture_of(asked.prior, fit.domains, "--prior")
+                mixture_of(asked.prior, fit.domains, parameter("prior"))
                 if asked.prior is not None and asked.kl > 0
                 else None
             ),
             reference=(
                 None
                 if asked.no_worse_than_mixture is None
-                else mixture_of(asked.no_worse_than_mixture, fit.domains, "--no-worse-than")
+                else mixture_of(
+                    asked.no_worse_than_mixture, fit.domains, parameter("no_worse_than_mixture")
+                )
             ),
             observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
             wanted=LossesOfH(fit, list(weights)),
@@ -147,27 +150,27 @@ class Planner:
         Raises:
             UsageError: a number is missing or of no use, or the constraints cannot hold.
         """
-        return self._at(model_size, tokens).best()
+        return self.question.at(model_size, tokens).best()
 
     def unconstrained(
         self, model_size: float | None = None, tokens: float | None = None
     ) -> Mixture:
         """Find the best mixture for one budget without any constraint or pull."""
-        return Budget(self.problem.unconstrained(), model_size, tokens).best()
+        return self.question.unconstrained().at(model_size, tokens).best()
 
     def grid(
         self, model_sizes: Sequence[float | None], tokens: Sequence[float | None]
     ) -> tuple[Mixture, ...]:
         """Find the best mixture for every pair of a model size and a number of tokens (Fig. 6)."""
-        found: list[Mixture] = []
+        best: list[Mixture] = []
         for N in model_sizes:
             for D in tokens:
                 # After the first, neighbours are the starts that matter.
-                near = [m.weights for m in found[-1:]]
-                if len(found) >= len(tokens):
-                    near.append(found[-len(tokens)].weights)
-                found.append(self._at(N, D).best(near))
-        return tuple(found)
+                near = [m.weights for m in best[-1:]]
+                if len(best) >= len(tokens):
+                    near.append(best[-len(tokens)].weights)
+                best.append(self.question.at(N, D).best(near))
+        return tuple(best)
 
     def for_flops(
         self,
@@ -197,7 +200,7 @@ class Planner:
             N = float(np.exp(log_N))
             near = sorted(known, key=lambda m: abs(np.log(m.model_size or 1.0) - log_N))
             try:
-                here = self._at(N, flops / (6.0 * N))
+                here = self.question.at(N, flops / (6.0 * N))
                 mixture = here.best([m.weights for m in near[:2]])
             except UsageError as error:  # such as less data than this many tokens need
                 refused.append(error)
@@ -240,31 +243,32 @@ class Planner:
         tokens: tuple[float, float] | None,
     ) -> tuple[float, float]:
         if not (flops > 0 and np.isfinite(flops)):
-            raise UsageError("--flops must be a positive number, such as 1e21.")
-        if not (self.problem.everything.uses_model_size and self.problem.everything.uses_tokens):
+            raise UsageError(f"{parameter('flops')} must be a positive number, such as 1e21.")
+        if not (self.question.everything.uses_model_size and self.question.everything.uses_tokens):
             raise UsageError(
-                "--flops needs a law of both N and D, fitted to runs with several of each. Give "
-                "--model-size and --tokens instead."
+                f"{parameter('flops')} needs a law of both N and D, fitted to runs with several of "
+                f"each. Give {parameter('model_size')} and {parameter('tokens')} instead."
             )
-        data = self.problem.fit.data
+        data = self.question.fit.data
         N_low, N_high = model_sizes or (data.model_size.min, data.model_size.max * _BEYOND)
         D_low, D_high = tokens or (data.tokens.min, data.tokens.max * _BEYOND)
-        for option, (least, most) in (
-            ("--model-size-range", (N_low, N_high)),
-            ("--tokens-range", (D_low, D_high)),
+        sizes_searched, tokens_searched = parameter("model_size_range"), parameter("tokens_range")
+        for name, (least, most) in (
+            (sizes_searched, (N_low, N_high)),
+            (tokens_searched, (D_low, D_high)),
         ):
             if not 0 < least <= most < np.inf:
                 raise UsageError(
-                    f"{option} {least:g},{most:g}: give the smallest and the largest, such as "
+                    f"{name} {least:g},{most:g}: give the smallest and the largest, such as "
                     "1e8,1e11."
                 )
         low, high = max(N_low, flops / (6 * D_high)), min(N_high, flops / (6 * D_low))
         if low > high:
             raise UsageError(
-                f"--flops {flops:g}: no N from {short(N_low)} to {short(N_high)} and D from "
-                f"{short(D_low)} to {short(D_high)} have 6 N D = {flops:g}; these ranges hold "
-                f"{6 * N_low * D_low:.2g} to {6 * N_high * D_high:.2g}. Change "
-                "--model-size-range or --tokens-range."
+                f"{parameter('flops')} {flops:g}: no N from {short(N_low)} to {short(N_high)} and "
+                f"D from {short(D_low)} to {short(D_high)} have 6 N D = {flops:g}; these ranges "
+                f"hold {6 * N_low * D_low:.2g} to {6 * N_high * D_high:.2g}. Change "
+                f"{sizes_searched} or {tokens_searched}."
             )
         return low, high
 
@@ -272,21 +276,21 @@ class Planner:
         self, model_size: float | None = None, tokens: float | None = None
     ) -> tuple[PureTarget, ...]:
         """Find the best mixture for every target alone (Fig. 7), under the same constraints."""
-        found = []
-        domains = self.problem.domains
-        for target in self.problem.target_weights:
+        each = []
+        domains = self.question.domains
+        for target in self.question.target_weights:
             alone = replace(
-                self.problem,
+                self.question,
                 target_weights={target: 1.0},
-                wanted=LossesOfH(self.problem.fit, [target]),
+                wanted=LossesOfH(self.question.fit, [target]),
             )
-            mixture = Budget(alone, model_size, tokens).best()
+            mixture = alone.at(model_size, tokens).best()
             distance = None
             if target in domains:
                 corner = np.eye(len(domains))[domains.index(target)]
                 distance = jensen_shannon(corner, mixture.weights)
-            found.append(PureTarget(target, mixture, distance))
-        return tuple(found)
+            each.append(PureTarget(target, mixture, distance))
+        return tuple(each)
 
     def study(self, mixture: Mixture, baselines: Mapping[str, Array] | None = None) -> Study:
         """Find what helps to judge a best mixture of this planner's.
@@ -295,13 +299,13 @@ class Planner:
             mixture: the best mixture.
             baselines: name to mixture (k,), beside the uniform and the best observed one.
         """
-        here = self._at(mixture.model_size, mixture.tokens)
-        k = len(self.problem.domains)
+        here = self.question.at(mixture.model_size, mixture.tokens)
+        k = len(self.question.domains)
         compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
         observed = here.best_observed()
         compared += [] if observed is None else [observed]
         compared += [here.baseline(name, h) for name, h in (baselines or {}).items()]
-        constrained = self.problem.constraints.any
+        constrained = self.question.constraints.any
         return Study(
             mixture=mixture,
             ranges=self.ranges(mixture),
@@ -323,14 +327,11 @@ class Planner:
             (k, 2) the lowest and the highest weight among mixtures that obey the constraints; if
             the problem is not convex, among those around h*.
         """
-        return self._at(mixture.model_size, mixture.tokens).ranges(mixture, tolerance)
+        return self.question.at(mixture.model_size, mixture.tokens).ranges(mixture, tolerance)
 
     def costs(self, mixture: Mixture) -> tuple[Cost, ...]:
         """Find what each constraint that h* leans on costs, by solving again without it."""
-        return self._at(mixture.model_size, mixture.tokens).costs(mixture)
-
-    def _at(self, model_size: float | None, tokens: float | None) -> Budget:
-        return Budget(self.problem, model_size, tokens)
+        return self.question.at(mixture.model_size, mixture.tokens).costs(mixture)
 
 
 def _check_limits(constraints: Constraints, fit: Fit) -> None:
@@ -338,8 +339,10 @@ def _check_limits(constraints: Constraints, fit: Fit) -> None:
         if target not in fit.targets:
             hint = nearest(target, fit.targets)
             raise UsageError(
-                f"--no-worse-than {target}={limit:g}: the fit has no such target.{hint} "
-                f"Its targets are {', '.join(fit.targets)}."
+                f"{parameter('no_worse_than')} {target}={limit:g}: the fit has no such "
+                f"target.{hint} Its targets are {', '.join(fit.targets)}."
             )
         if not (limit > 0 and np.isfinite(limit)):
-            raise UsageError(f"--no-worse-than {target}={limit:g}: a loss is a positive number.")
+            raise UsageError(
+                f"{parameter('no_worse_than')} {target}={limit:g}: a loss is a positive number."
+            )

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.base.numbers import fixed, short
 from mixfit.base.shown import Shown
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
 
@@ -29,7 +32,7 @@ class Mixture(Shown):
         predicted_loss: target to loss, for all targets of the fit.
         loss: the weighted loss.
         objective: what was minimised: the loss, and the pull towards a prior.
-        gap: the certificate, in units of the objective (see `mixfit.simplex.minimise.certificate`).
+        gap: the certificate, in units of the objective (see `mixfit.simplex.certificate`).
         convex: whether the problem is proven convex: then no mixture that obeys the constraints
             has an objective lower by more than the gap. If not, this is the best end of several
             starts, and the gap says that no small change makes it better.
@@ -55,8 +58,26 @@ class Mixture(Shown):
 
     @property
     def certified(self) -> bool:
-        """Whether the gap is at most 1e-6 of the objective."""
-        return self.gap <= CERTIFIED * abs(self.objective)
+        """Whether the gap is at most 1e-6 of the objective; a gap of NaN is not."""
+        return bool(self.gap <= CERTIFIED * abs(self.objective))
+
+    @property
+    def budget(self) -> str:
+        """N and D in words, such as ``7B parameters, 150B tokens``; "" where neither is given."""
+        numbers = ((self.model_size, "parameters"), (self.tokens, "tokens"))
+        return ", ".join(f"{short(x)} {unit}" for x, unit in numbers if x is not None)
+
+    def __repr__(self) -> str:
+        largest_first = np.argsort(-self.weights, kind="stable")
+        shares = ", ".join(f"{self.domains[i]} {100 * self.weights[i]:.1f}%" for i in largest_first)
+        budget = f" at {self.budget}" if self.budget else ""
+        return f"Mixture({shares}{budget}: loss {fixed(self.loss, 4)})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the weights as a table with columns ``domain`` and ``weight``."""
+        import pandas as pd
+
+        return pd.DataFrame({"domain": self.domains, "weight": self.weights})
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,7 @@ class Cost:
     """What a constraint costs.
 
     Attributes:
-        label: the constraint in the user's words.
+        label: the constraint, as it is written on the command line.
         cost: by how much the objective falls where it alone is left out. For a pull towards a
             prior: by how much the loss falls.
     """
@@ -136,7 +157,7 @@ def jensen_shannon(p: Array, q: Array) -> float:
     """
     mean = (p + q) / 2
     total = 0.0
-    for part in (p, q):
-        held = part > 0
-        total += float(part[held] @ np.log(part[held] / mean[held]))
+    for one in (p, q):
+        held = one > 0
+        total += float(one[held] @ np.log(one[held] / mean[held]))
     return float(np.sqrt(max(total / 2, 0.0)))

@@ -25,9 +25,7 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
     """
     data = _describe(fit.data) if runs is None else runs.summary
     notes = fit.notes + tuple(note for target in fit.targets.values() for note in target.notes)
-    return Report(
-        (f"{fit.law.law.name} law on {data}", "", _parameters(fit), ""), remarks_of(notes)
-    )
+    return Report((f"{fit.law.name} law on {data}", "", _parameters(fit), ""), remarks_of(notes))
 
 
 def _describe(data: FitData) -> str:

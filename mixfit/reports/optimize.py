@@ -35,22 +35,6 @@ def report_result(
     return report_grid(mixtures, title) if study is None else report_study(study, title)
 
 
-def print_result(
-    title: str,
-    mixtures: Sequence[Mixture],
-    pure: Sequence[PureTarget],
-    study: Study | None,
-    *,
-    quiet: bool = False,
-) -> None:
-    """Old form, on its way out."""
-    from mixfit.reports.render import print_remarks, print_report
-
-    report = report_result(title, mixtures, pure, study)
-    print_report(report)
-    print_remarks(() if quiet else report.remarks)
-
-
 def report_mixture(mixture: Mixture) -> Report:
     """Report on a best mixture, without all that helps to judge it."""
     shares = percentages(mixture.weights)
@@ -141,12 +125,7 @@ def _about(mixture: Mixture) -> str:
 
 
 def _budget(mixture: Mixture) -> str:
-    parts = []
-    if mixture.model_size is not None:
-        parts.append(f"{short(mixture.model_size)} parameters")
-    if mixture.tokens is not None:
-        parts.append(f"{short(mixture.tokens)} tokens")
-    return ", ".join(parts) or "the (N, D) of the runs"
+    return mixture.budget or "the (N, D) of the runs"
 
 
 def _aims(mixture: Mixture) -> str:

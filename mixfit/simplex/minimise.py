@@ -1,35 +1,32 @@
 """Smooth functions minimised over mixtures, with a certificate.
 
-The search is mirror descent (exponentiated gradient, the paper's section 5) from several starts,
-with a step length that adapts itself. Where it ends, an interior-point method takes over, whose
-Newton steps find the last digits, and weights that belong at a bound are put there exactly. The
-certificate is the Frank-Wolfe gap. Knows nothing of laws.
+The search is an interior-point method with exact second derivatives: from several starts a first,
+rough pass, and from the distinct ends of these one that finds the last digits and puts weights that
+belong at a bound there exactly. The certificate is the Frank-Wolfe gap. Knows nothing of laws.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.simplex.descent import THIN, Function, Limits, Problem
-from mixfit.simplex.polytope import FEASIBLE, Interior, Polytope
+from mixfit.simplex.certificate import certificate
+from mixfit.simplex.over_mixtures import THIN, OverMixtures
+from mixfit.simplex.polytope import FEASIBLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from mixfit.base.arrays import Array, Mask
+    from mixfit.simplex.functions import Function, Limits
+    from mixfit.simplex.polytope import Interior, Polytope
 
-    from mixfit.base.arrays import Array
-
-_MOST_STARTS = 12  # of mirror descent, those with the lowest values
+_MOST_STARTS = 12  # of the rough pass, those with the lowest values
 _FEW_STARTS = 2
 _MOST_POLISHED = 5  # of its ends
-_CERTAIN = 1e-9  # relative gap that is as good as none
 _SAME = 1e-3  # ends that differ by less in every weight are one
-_RANGE_FIRST, _RANGE_LAST = 1e-4, 1e-6
-_SMALLEST = -300  # log10 of the smallest weight that a certificate looks at
 
 
 class InfeasibleError(ValueError):
@@ -38,7 +35,7 @@ class InfeasibleError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """The lowest point found.
+    """The lowest mixture that was met.
 
     Attributes:
         h: (k,), on the polytope.
@@ -47,7 +44,6 @@ class Optimum:
         convex: whether the problem is proven convex, so that no mixture is lower by more than the
             gap; if not, the gap says only that no direction goes down from h.
         multipliers: (m,) of the limits.
-        ends: distinct ends of mirror descent that were polished.
     """
 
     h: Array
@@ -55,7 +51,6 @@ class Optimum:
     gap: float
     convex: bool
     multipliers: Array
-    ends: int
 
 
 def minimise(
@@ -89,8 +84,8 @@ def minimise(
     if not inside.free.any():
         h = inside.centre
         multipliers = np.zeros(0 if limits is None else len(limits.values(h)))
-        return Optimum(h, function.value(h), 0.0, True, multipliers, 1)
-    problem = Problem(function, limits, polytope, inside, centre)
+        return Optimum(h, function.value(h), 0.0, True, multipliers)
+    problem = OverMixtures(function, limits, polytope, inside, centre)
     points = list(starts) if few else [*starts, *_near_corners(polytope.k)]
     if convex:
         points = [*starts, inside.centre]
@@ -99,121 +94,12 @@ def minimise(
     if not convex:
         # The central start stays whatever its value.
         points.append(problem.pulled_in(inside.centre))
-    ends = _distinct(sorted((problem.descend(h) for h in points), key=lambda end: end[0]))
-    solved = [problem.polish(h) for _, h in ends[: _FEW_STARTS if few else _MOST_POLISHED]]
-    best = min(solved, key=lambda found: found[0])
-    value, h, multipliers = best
+        points = _distinct([problem.inside_limits(h) for h in points])
+        ends = sorted((problem.approach(h) for h in points), key=lambda end: end[0])
+        points = _distinct([h for _, h in ends])[: _FEW_STARTS if few else _MOST_POLISHED]
+    value, h, multipliers = min((problem.polish(h) for h in points), key=lambda end: end[0])
     gap = certificate(function, polytope, h, limits, multipliers)
-    if gap > _CERTAIN * abs(value):
-        value, h, multipliers, gap = _on_face(problem, function, polytope, limits, best, gap)
-    return Optimum(h, value, gap, convex, multipliers, len(solved))
-
-
-def _on_face(
-    problem: Problem,
-    function: Function,
-    polytope: Polytope,
-    limits: Limits | None,
-    best: tuple[float, Array, Array],
-    gap: float,
-) -> tuple[float, Array, Array, float]:
-    """Search again where the weights that ended at 0 are 0, and keep what has the smaller gap.
-
-    A function may rise from a weight of 0 as steeply as ``h^(1/30)``. The barrier, which keeps
-    weights off 0, then keeps the others from where they belong.
-    """
-    value, h, multipliers = best
-    upper = np.where((h == polytope.lower) & (h == 0), 0.0, polytope.upper)
-    face = replace(polytope, upper=upper)
-    inside = face.interior
-    if inside is None or not inside.free.any() or np.array_equal(upper, polytope.upper):
-        return value, h, multipliers, gap
-    centre = problem.centre if limits is not None else inside.centre
-    found = Problem(function, limits, face, inside, centre).polish(h)
-    new = certificate(function, polytope, found[1], limits, found[2])
-    lower = found[0] <= value + _CERTAIN * abs(value)
-    return (*found, new) if lower and new < gap else (value, h, multipliers, gap)
-
-
-def certificate(
-    function: Function,
-    polytope: Polytope,
-    h: Array,
-    limits: Limits | None = None,
-    multipliers: Array | None = None,
-) -> float:
-    """Give the Frank-Wolfe gap, max over mixtures v of <slope at h, h - v>.
-
-    For a convex function no mixture that obeys the constraints is lower than h by more (Jaggi
-    2013, eq. 2). With limits the function is the Lagrangian, f + multipliers c, and what its second
-    part falls short of 0 is added. Where the slope at a weight of 0 is -infinity, as for
-    ``h^gamma`` with gamma < 1, the weight belongs at a positive number, though perhaps one far
-    smaller than 1e-16: the gap is then taken at the mixture with that number, and the difference
-    of the two values is added.
-
-    Args:
-        function: that was minimised.
-        polytope: its linear constraints.
-        h: (k,) the mixture to be certified.
-        limits: the other constraints.
-        multipliers: (m,) theirs.
-    """
-    multipliers = np.zeros(0) if multipliers is None else multipliers
-
-    def lagrangian(at: Array) -> tuple[float, Array]:
-        value, slope = function.gradient(at)
-        if limits is not None:
-            value += float(multipliers @ limits.values(at))
-            slope = slope + multipliers @ limits.gradients(at)
-        return value, slope
-
-    lifted = _lifted(lagrangian, polytope, h)
-    value, slope = lagrangian(lifted)
-    gap = float(slope @ (lifted - polytope.lowest(slope)))
-    return max(gap + function.value(h) - value, 0.0)
-
-
-def _lifted(
-    lagrangian: Callable[[Array], tuple[float, Array]], polytope: Polytope, h: Array
-) -> Array:
-    """Move weights of 0 with a slope of -infinity to where the slope is that of the others."""
-    slope = lagrangian(h)[1]
-    level = _prices(polytope, h, slope)
-    zeros = (h == 0) & (polytope.upper > 0) & (slope < level)
-    if not zeros.any():
-        return h
-    level, largest = level[zeros], int(np.argmax(h))
-
-    def at(exponents: Array) -> Array:
-        point = h.copy()
-        point[zeros] = 10.0**exponents
-        point[largest] -= point[zeros].sum()
-        return point
-
-    low = np.full(len(level), float(_SMALLEST))
-    high = np.full(len(level), -7.0)
-    for _ in range(50):
-        middle = (low + high) / 2
-        below = lagrangian(at(middle))[1][zeros] < level
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return at(high)
-
-
-def _prices(polytope: Polytope, h: Array, slope: Array) -> Array:
-    """Give the slope (k,) that a weight strictly between its bounds has at an optimum.
-
-    It is a number common to all domains, and one more for each sum of weights at a limit.
-    """
-    between = (h > polytope.lower + FEASIBLE) & (
-        (h < polytope.upper - FEASIBLE) | (polytope.upper >= 1)
-    )
-    if not between.any():
-        return np.full(polytope.k, float(slope[h > 0] @ h[h > 0]))
-    sums = polytope.rows @ h
-    tight = (sums < polytope.low + FEASIBLE) | (sums > polytope.high - FEASIBLE)
-    parts = np.vstack([np.ones((1, polytope.k)), polytope.rows[tight]])
-    found = np.linalg.lstsq(parts[:, between].T, slope[between], rcond=1e-9)[0] @ parts
-    return np.asarray(found, dtype=np.float64)
+    return Optimum(h, value, gap, convex, multipliers)
 
 
 def widest(
@@ -237,18 +123,16 @@ def widest(
     """
     inside = polytope.interior
     assert inside is not None
-    found = np.repeat(start[list(domains), None], 2, axis=1)
+    ranges = np.repeat(start[list(domains), None], 2, axis=1)
     for row, index in enumerate(domains):
         if not inside.free[index]:
             continue
         for side, sign in enumerate((1.0, -1.0)):
             line = _Line(index, sign, len(start))
-            problem = Problem(line, limits, polytope, inside, start)
-            begin = problem.inside_limits(problem.pulled_in(start))
-            h = problem.solve(begin, scale=1.0, first=_RANGE_FIRST, last=_RANGE_LAST, sharpen=1).x
-            found[row, side] = problem.whole(h)[index]
-    found[found < 1e-5] = 0.0
-    return found
+            problem = OverMixtures(line, limits, polytope, inside, start)
+            ranges[row, side] = problem.approach(problem.pulled_in(start), scale=1.0)[1][index]
+    ranges[ranges < 1e-5] = 0.0
+    return ranges
 
 
 @dataclass(frozen=True)
@@ -270,7 +154,7 @@ class _Line:
     def curvature(self, h: Array) -> Array:
         return np.zeros((self.k, self.k))
 
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
+    def convex(self, allowed: Mask) -> bool:
         return True
 
 
@@ -289,27 +173,27 @@ def most_slack(
     if inside is None:
         raise InfeasibleError
     centre = inside.centre
-    best = min([centre, *starts], key=lambda h: _worst(limits, polytope, h))
-    found = best, _worst(limits, polytope, best)
+
+    def worst(h: Array) -> float:
+        return float(limits.values(h).max()) if polytope.violation(h) <= FEASIBLE else np.inf
+
+    best = min([centre, *starts], key=worst)
+    ends = [best]
     if inside.free.any():
+        problem = OverMixtures(_Line(0, 0.0, polytope.k), limits, polytope, inside, centre)
         for start in {id(h): h for h in (best, centre)}.values():
-            problem = Problem(_Line(0, 0.0, polytope.k), limits, polytope, inside, centre)
-            h = problem.slackest(problem.pulled_in(start))
-            worst = float(limits.values(h).max())
-            if worst < found[1]:
-                found = h, worst
-    return found[1], found[0]
-
-
-def _worst(limits: Limits, polytope: Polytope, h: Array) -> float:
-    if polytope.violation(h) > FEASIBLE:
-        return np.inf
-    return float(limits.values(h).max())
+            ends.append(problem.slackest(problem.pulled_in(start)))
+    slackest = min(ends, key=worst)
+    return worst(slackest), slackest
 
 
 @dataclass(frozen=True, eq=False)
 class _Relaxed:
-    """Limits, each wider by one number."""
+    """Limits, each wider by one number.
+
+    For limits that hold at one mixture only, such as the losses of one that cannot be bettered:
+    without an inside there is no way to a certificate.
+    """
 
     limits: Limits
     by: float
@@ -323,7 +207,7 @@ class _Relaxed:
     def curvature(self, h: Array, multipliers: Array) -> Array:
         return self.limits.curvature(h, multipliers)
 
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
+    def convex(self, allowed: Mask) -> bool:
         return self.limits.convex(allowed)
 
 
@@ -347,9 +231,9 @@ def _near_corners(k: int) -> Array:
     return np.concatenate([0.3 / k + 0.7 * corners, 0.01 / k + 0.99 * corners])
 
 
-def _distinct(ends: Sequence[tuple[float, Array]]) -> list[tuple[float, Array]]:
-    found: list[tuple[float, Array]] = []
-    for end in ends:
-        if all(np.abs(end[1] - other[1]).max() > _SAME for other in found):
-            found.append(end)
-    return found
+def _distinct(mixtures: Sequence[Array]) -> list[Array]:
+    kept: list[Array] = []
+    for h in mixtures:
+        if all(np.abs(h - other).max() > _SAME for other in kept):
+            kept.append(h)
+    return kept

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Mask
 
 EQUAL = 1e-9  # a weight, or a sum of weights, that cannot move by more is fixed
 FEASIBLE = 1e-9  # how far rounding may carry a weight or a sum over its bound
 _LEAST_SLACK = 1e-7  # a constraint that cannot be slack by more is an equality
 _LITTLE = 1e-9  # cost that keeps a linear program from numbers larger than it needs
-_SWEEPS = 50
 _STEEPEST = 1e9  # slopes beyond it times the typical one are cut, for the linear program's sake
 
 
@@ -67,8 +64,8 @@ class Polytope:
     def violation(self, h: Array) -> float:
         """Give by how much a mixture breaks the constraint that it breaks most; 0 if none."""
         sums = self.rows @ h
-        parts = (self.lower - h, h - self.upper, self.low - sums, sums - self.high)
-        over = max(float(part.max(initial=0.0)) for part in parts)
+        excesses = (self.lower - h, h - self.upper, self.low - sums, sums - self.high)
+        over = float(np.concatenate(excesses).max(initial=0.0))
         return max(over, abs(float(h.sum()) - 1.0))
 
     def lowest(self, slope: Array) -> Array:
@@ -78,15 +75,15 @@ class Polytope:
             slope: (k,) of the function; entries may be huge, but not infinite.
         """
         if not len(self.rows):
-            found = self.lower.copy()
-            left = 1.0 - found.sum()
+            h = self.lower.copy()
+            left = 1.0 - h.sum()
             for index in np.argsort(slope, kind="stable"):
-                take = min(left, self.upper[index] - found[index])
-                found[index] += max(take, 0.0)
+                take = min(left, self.upper[index] - h[index])
+                h[index] += max(take, 0.0)
                 left -= take
                 if left <= 0:
                     break
-            return found
+            return h
         typical = np.median(np.abs(slope - np.median(slope))) + 1e-300
         middle = float(np.median(slope))
         cut = np.clip((slope - middle) / typical, -_STEEPEST, _STEEPEST)
@@ -100,69 +97,6 @@ class Polytope:
         )
         assert vertex is not None
         return np.clip(vertex, self.lower, self.upper)
-
-    def nearest(self, log_z: Array) -> Array:
-        """Find the mixture (k,) nearest to positive numbers z in Kullback-Leibler divergence.
-
-        It is ``clip(z exp(c + sum of multipliers of the sums that i is in))``, with the bounds.
-        The multipliers are found one by one, around and around, so that limits on several sums
-        hold only roughly.
-
-        Args:
-            log_z: (k,) the logs of z.
-        """
-        multipliers = np.zeros(len(self.rows))
-        h = self._clipped(log_z)
-        for _ in range(_SWEEPS):
-            worst = 0.0
-            for index, row in enumerate(self.rows):
-                total = row @ h
-                goal = float(np.clip(total, self.low[index], self.high[index]))
-                if multipliers[index] < 0:  # a limit from above that may be too tight by now
-                    goal = self.high[index]
-                elif multipliers[index] > 0:
-                    goal = self.low[index]
-                # Exact but for the bounds: the other weights shrink as these grow.
-                step = _log_odds(goal) - _log_odds(float(total))
-                old = multipliers[index]
-                new = np.clip(old + step, -700.0, 700.0)
-                if old and new * old < 0:
-                    new = 0.0
-                multipliers[index] = new
-                if new != old:
-                    worst = max(worst, abs(new - old))
-                    h = self._clipped(log_z + multipliers @ self.rows)
-            if worst < 1e-7:
-                break
-        return h
-
-    def _clipped(self, log_z: Array) -> Array:
-        """Solve for the constant c at which ``clip(z exp(c), lower, upper)`` sums to 1."""
-        z = np.exp(np.maximum(log_z - log_z.max(), -700.0))
-        h = z / z.sum()
-        if np.all(h >= self.lower) and np.all(h <= self.upper):
-            return np.asarray(h)
-        # Those below their bounds, or those above, are at their bounds in the solution too,
-        # whichever miss by more together.
-        free, left = np.ones(self.k, bool), 1.0
-        for _ in range(self.k):
-            total = z[free].sum()
-            h = np.where(free, z * (left / total) if total > 0 else 0.0, h)
-            under = np.where(free, np.maximum(self.lower - h, 0.0), 0.0)
-            over = np.where(free, np.maximum(h - self.upper, 0.0), 0.0)
-            if not under.any() and not over.any():
-                break
-            bound = under > 0 if under.sum() >= over.sum() else over > 0
-            h = np.where(bound, np.clip(h, self.lower, self.upper), h)
-            free = free & ~bound
-            left = max(1.0 - h[~free].sum(), 0.0)
-            if not free.any():
-                break
-        return np.asarray(np.clip(h, self.lower, self.upper))
-
-
-def _log_odds(share: float) -> float:
-    return float(np.log(max(share, 1e-300)) - np.log(max(1.0 - share, 1e-300)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +114,7 @@ class Interior:
     """
 
     centre: Array
-    free: NDArray[np.bool_]
+    free: Mask
     equal: Array
     sums: Array
     rows: Array
@@ -237,9 +171,7 @@ def _interior_with_rows(p: Polytope) -> Interior | None:
     return _make_interior(p, np.clip(centre, p.lower, p.upper), free, stuck)
 
 
-def _make_interior(
-    p: Polytope, centre: Array, free: NDArray[np.bool_], stuck: NDArray[np.bool_]
-) -> Interior:
+def _make_interior(p: Polytope, centre: Array, free: Mask, stuck: Mask) -> Interior:
     centre = centre.copy()
     at_upper = np.abs(p.upper - centre) < np.abs(centre - p.lower)
     centre[~free] = np.where(at_upper, p.upper, p.lower)[~free]
@@ -253,7 +185,7 @@ def _make_interior(
     return Interior(centre, free, equal, goal, p.rows[moving], p.low[moving], p.high[moving])
 
 
-def corrected(h: Array, free: NDArray[np.bool_], equal: Array, sums: Array) -> Array:
+def corrected(h: Array, free: Mask, equal: Array, sums: Array) -> Array:
     """Move the free weights the least, relative to their sizes, so that sums come out right.
 
     Args:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from mixfit.base.errors import MixfitError
 from mixfit.commands.optimize import optimize
+from mixfit.commands.options import option_of
 from mixfit.fitting.file import save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
@@ -41,7 +42,7 @@ def run(tmp_path, monkeypatch):
 def refused(run, *arguments, file="fit.yaml"):
     with pytest.raises(MixfitError) as caught:
         run(*arguments, file=file)
-    return str(caught.value)
+    return caught.value.said_with(option_of("optimize"))
 
 
 def test_one_budget(run):

@@ -10,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from mixfit.base.errors import Note, UsageError
+from mixfit.base.plain import to_plain
 from mixfit.cli import app
 from mixfit.evaluation import choose as module
 from mixfit.evaluation import compare
@@ -160,7 +161,7 @@ def test_a_law_that_predicts_nonsense_is_never_chosen(monkeypatch, value):
 def test_a_law_that_failed_to_fit_is_never_chosen(monkeypatch):
     only(monkeypatch, "chinchilla", "additive")
     spoil(monkeypatch, "additive", lambda result: result._replace(failed=True))
-    assert fit_auto(table(), options=QUICK, jobs=1).law.law.name == "chinchilla"
+    assert fit_auto(table(), options=QUICK, jobs=1).law.name == "chinchilla"
 
 
 def test_a_law_that_does_not_converge_on_all_rows_is_passed_over(monkeypatch):
@@ -169,7 +170,7 @@ def test_a_law_that_does_not_converge_on_all_rows_is_passed_over(monkeypatch):
 
     def fit(runs, law, **options):
         fitted = real(runs, law, **options)
-        if fitted.law.law.name == "chinchilla":
+        if fitted.law.name == "chinchilla":
             return fitted
         targets = {t: replace(f, status="not converged") for t, f in fitted.targets.items()}
         return replace(fitted, targets=targets)

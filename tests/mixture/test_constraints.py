@@ -53,35 +53,35 @@ def test_a_prior_without_a_domain_keeps_it_out():
 def test_clashes_are_named_and_nothing_else_is():
     text = message(min={"web": 0.6, "code": 0.5, "books": 0.01}, max={"books": 0.9})
     assert text == (
-        "These cannot hold together, as weights sum to 1: --min web=0.6, --min code=0.5. "
+        "These cannot hold together, as weights sum to 1: min web=0.6, min code=0.5. "
         "Loosen one of them."
     )
     text = message(fix={"web": 0.4}, groups={"g": ["web", "code"]}, max={"g": 0.3, "books": 0.9})
-    assert "--fix web=0.4, --max g=0.3" in text
+    assert "fix web=0.4, max g=0.3" in text
     assert "books" not in text
-    assert "--min web=0.5, --max web=0.2" in message(min={"web": 0.5}, max={"web": 0.2})
+    assert "min web=0.5, max web=0.2" in message(min={"web": 0.5}, max={"web": 0.2})
 
 
 def test_too_little_data_is_an_error_that_names_it():
     text = message(available=dict.fromkeys(DOMAINS, 1e9), tokens=100e9)
-    assert "--available web=1B (at most 0.04 of 100B in 4 epochs)" in text
-    assert text.count("--available") == 3
+    assert "available web=1B (at most 0.04 of 100B in 4 epochs)" in text
+    assert text.count("available") == 3
 
 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"min": {"wbe": 0.1}}, ["--min wbe=0.1", "Did you mean 'web'?"]),
-        ({"max": {"web": 30}}, ["--max web=30", "fraction"]),
+        ({"min": {"wbe": 0.1}}, ["min wbe=0.1", "Did you mean 'web'?"]),
+        ({"max": {"web": 30}}, ["max web=30", "fraction"]),
         ({"min": {"web": -0.1}}, ["fraction"]),
         ({"groups": {"g": ["web", "cod"]}, "max": {"g": 0.5}}, ["Did you mean 'code'?"]),
         ({"groups": {"web": ["code"]}, "max": {"web": 0.5}}, ["a domain already"]),
         ({"groups": {"g": ["web", "code"]}}, ["nothing is asked of it"]),
         ({"groups": {"g": []}, "max": {"g": 0.5}}, ["needs domains"]),
-        ({"available": {"web": 1e9}}, ["--tokens"]),
+        ({"available": {"web": 1e9}}, ["tokens"]),
         ({"available": {"bok": 1e9}, "tokens": 1e9}, ["Did you mean 'books'?"]),
         ({"available": {"web": -1}, "tokens": 1e9}, ["0 or more"]),
-        ({"available": {"web": 1}, "tokens": 1e9, "max_epochs": 0}, ["--max-epochs"]),
+        ({"available": {"web": 1}, "tokens": 1e9, "max_epochs": 0}, ["max_epochs"]),
     ],
 )
 def test_wrong_requests(asked, words):
@@ -118,7 +118,6 @@ def test_interior_and_nearest_obey_random_constraints(seed):
     assert p.violation(inside) >= 0
     if p.feasible:
         assert p.violation(p.interior.centre) < 1e-9
-        assert p.violation(p.nearest(np.log(rng.dirichlet(np.ones(k))))) < 0.03
         slope = rng.normal(size=k)
         lowest = p.lowest(slope)
         assert p.violation(lowest) < 1e-9

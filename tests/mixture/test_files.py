@@ -102,7 +102,7 @@ def test_formats_of_several_mixtures(mixture):
 
 
 def test_what_formats_lack(mixture):
-    with pytest.raises(UsageError, match="--prefixes FILE"):
+    with pytest.raises(UsageError, match="prefixes FILE"):
         render([mixture], "megatron")
     with pytest.raises(UsageError, match="no prefix for"):
         render([mixture], "megatron", {})

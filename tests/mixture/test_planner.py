@@ -73,7 +73,9 @@ def test_the_true_optimum_of_the_law_that_made_the_sample_runs(sample_runs):
     found, best = optimize(made, **budget), optimize(true, **budget)
     assert found.domains == best.domains
     # The fit is of noisy losses: what counts is what its mixture loses under the truth.
-    lost = Planner(true)._at(**budget).baseline("fitted", found.weights).loss / best.loss - 1
+    lost = (
+        Planner(true).question.at(**budget).baseline("fitted", found.weights).loss / best.loss - 1
+    )
     assert lost < 1e-3
     assert np.abs(found.weights - best.weights).max() < 0.05
 
@@ -137,7 +139,7 @@ def test_a_prior_of_0_takes_the_domain_out_and_says_what_it_cost(small):
     assert found.shares[wanted] == 0
     (note,) = [note for note in found.notes if note.code == "prior-zero" and wanted in note.text]
     assert f"{100 * free.weights.max():.1f}%" in note.text
-    with pytest.raises(UsageError, match="--prior gives"):
+    with pytest.raises(UsageError, match="prior gives"):
         optimize(small, model_size=1e9, tokens=1e10, constraints=replace(asked, min={wanted: 0.1}))
 
 
@@ -168,7 +170,7 @@ def test_no_target_gets_worse_than_with_the_given_mixture(small):
     asked = Constraints(no_worse_than_mixture=reference)
     planner = Planner(small, ["t0"], asked)
     found = planner.best(1e9, 1e10)
-    limit = planner._at(1e9, 1e10).predicted(np.full(4, 0.25))
+    limit = planner.question.at(1e9, 1e10).predicted(np.full(4, 0.25))
     assert all(found.predicted_loss[t] <= limit[t] * (1 + 1e-8) for t in limit)
     assert found.loss <= limit["t0"] + 1e-9
 
@@ -176,15 +178,15 @@ def test_no_target_gets_worse_than_with_the_given_mixture(small):
 def test_losses_that_cannot_be_had_are_named(small):
     free = optimize(small, model_size=1e9, tokens=1e10, targets=["t1"])
     asked = Constraints(no_worse_than={"t1": free.loss * 0.99, "t0": 1e9})
-    with pytest.raises(UsageError, match=r"--no-worse-than t1=.*Loosen") as caught:
+    with pytest.raises(UsageError, match=r"no_worse_than t1=.*Loosen") as caught:
         optimize(small, model_size=1e9, tokens=1e10, constraints=asked)
     assert "t0" not in str(caught.value)
 
 
 def test_what_a_law_needs(small):
-    with pytest.raises(UsageError, match="depends on N: give --model-size"):
+    with pytest.raises(UsageError, match="depends on N: give model_size"):
         optimize(small, tokens=1e9)
-    with pytest.raises(UsageError, match="depends on D: give --tokens"):
+    with pytest.raises(UsageError, match="depends on D: give tokens"):
         optimize(small, model_size=1e9)
     with pytest.raises(UsageError, match="positive"):
         optimize(small, model_size=-1, tokens=1e9)
@@ -192,8 +194,37 @@ def test_what_a_law_needs(small):
         optimize(
             small, model_size=1e9, tokens=1e9, constraints=Constraints(no_worse_than={"t1x": 2})
         )
-    with pytest.raises(UsageError, match="--kl needs --prior"):
+    with pytest.raises(UsageError, match="kl needs prior"):
         optimize(small, model_size=1e9, tokens=1e9, constraints=Constraints(kl=1))
+
+
+def test_losses_that_are_no_numbers_are_refused():
+    broken = additive({"t": [1.0, 2.0], "u": [1.0, 1.0]}, {t: [0.5, 0.5] for t in "tu"}, "ab")
+    broken.targets["u"].params["A"][:] = np.nan
+    with pytest.raises(UsageError, match="not finite numbers for u, so that no mixture is best"):
+        optimize(broken, model_size=1e9, tokens=1e9)
+
+
+def test_a_gap_that_is_no_number_is_not_certified(small):
+    best = optimize(small, model_size=1e9, tokens=1e10)
+    assert best.certified
+    assert not replace(best, gap=np.nan).certified
+    assert not replace(best, objective=np.nan).certified
+
+
+def test_a_mixture_shows_itself_in_a_line():
+    best = optimize(
+        additive({"t": [1, 1, 3]}, {"t": [0.5] * 3}, ["web", "code", "books"]),
+        model_size=7e9,
+        tokens=150e9,
+    )
+    assert repr(best) == (
+        f"Mixture(books 81.8%, web 9.1%, code 9.1% at 7B parameters, 150B tokens: "
+        f"loss {best.loss:.4f})"
+    )
+    frame = best.to_frame()
+    assert list(frame.columns) == ["domain", "weight"]
+    assert dict(zip(frame["domain"], frame["weight"], strict=True)) == best.shares
 
 
 def test_notes_on_extrapolation(small):
@@ -232,7 +263,7 @@ def test_ranges_reach_mixtures_that_are_as_good_and_no_further(law, k, seed):
     ranges = planner.ranges(found)
     assert np.all(ranges[:, 0] <= found.weights + 1e-4)
     assert np.all(ranges[:, 1] >= found.weights - 1e-4)
-    objective = planner._at(1e9, 1e10).objective
+    objective = planner.question.at(1e9, 1e10).objective
     rng = np.random.default_rng(seed)
     # On the way to random mixtures, as far as they are as good: none leaves the ranges.
     for h in rng.dirichlet(np.full(k, 0.5), 200) if found.convex else ():
@@ -271,7 +302,7 @@ def test_baselines_and_the_best_observed_mixture(small):
     study = planner.study(planner.best(1e9, 1e10), {"base": observed[3]})
     names = [b.name for b in study.baselines]
     assert names == ["uniform", "best observed", "base"]
-    objective = planner._at(1e9, 1e10).objective
+    objective = planner.question.at(1e9, 1e10).objective
     assert study.baselines[1].loss == pytest.approx(min(objective.loss(h) for h in observed))
     assert all(b.loss >= study.mixture.loss - 1e-12 for b in study.baselines)
     assert study.unconstrained is None

@@ -1,72 +1,26 @@
-"""One problem over mixtures: mirror descent, and the Newton steps that find the last digits."""
+"""A problem over mixtures as one over the weights that can move, solved from one start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.simplex.interior import Region, solve
-from mixfit.simplex.polytope import FEASIBLE, Interior, Polytope, corrected
+from mixfit.simplex.interior_point import Region, Solved, solve
+from mixfit.simplex.polytope import FEASIBLE, corrected
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mixfit.base.arrays import Array
+    from mixfit.simplex.functions import Function, Limits
+    from mixfit.simplex.polytope import Interior, Polytope
 
 THIN = 1e-9  # relative slack below which limits have no inside
-_DESCENT_STEPS = 60
-_DESCENT_GAIN = 1e-5  # relative gain of a step below which Newton steps do better
 _INWARD = 1e-3  # how far starts are pulled towards the centre
 _NEAR_BOUND = 1e-8  # a weight this near a bound is tried at the bound
 _LOSSLESS = 1e-11  # relative rise of the function that putting it there may cause
 
 
-class Function(Protocol):
-    """A function of h, with derivatives along the simplex.
-
-    At a weight of 0 a slope may be huge, as the stand-in of an infinite one, but not infinite.
-    """
-
-    def value(self, h: Array) -> float:
-        """Give the value at h (k,)."""
-        ...
-
-    def gradient(self, h: Array) -> tuple[float, Array]:
-        """Give the value and the gradient (k,)."""
-        ...
-
-    def curvature(self, h: Array) -> Array:
-        """Give the second derivatives (k, k)."""
-        ...
-
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
-        """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        ...
-
-
-class Limits(Protocol):
-    """Functions c of h that must not pass 0, in units in which 1 is large."""
-
-    def values(self, h: Array) -> Array:
-        """Give c (m,)."""
-        ...
-
-    def gradients(self, h: Array) -> Array:
-        """Give the gradients (m, k)."""
-        ...
-
-    def curvature(self, h: Array, multipliers: Array) -> Array:
-        """Give the second derivatives (k, k) of multipliers c."""
-        ...
-
-    def convex(self, allowed: NDArray[np.bool_]) -> bool:
-        """Tell whether all are proven convex where only the domains allowed (k,) have weight."""
-        ...
-
-
-class Problem:
+class OverMixtures:
     """A function, its constraints, and a mixture strictly inside them."""
 
     def __init__(
@@ -117,50 +71,47 @@ class Problem:
     def curvature(self, x: Array, multipliers: Array) -> Array:
         """Give the second derivatives of the function + multipliers limits."""
         h = self.whole(x)
-        found = self._function.curvature(h)
+        bent = self._function.curvature(h)
         if self._limits is not None:
-            found = found + self._limits.curvature(h, multipliers)
-        return np.asarray(found[np.ix_(self._free, self._free)])
+            bent = bent + self._limits.curvature(h, multipliers)
+        return np.asarray(bent[np.ix_(self._free, self._free)])
 
     def _limit_values(self, h: Array) -> Array:
         return np.zeros(0) if self._limits is None else self._limits.values(h)
 
     def pulled_in(self, h: Array) -> Array:
-        """Bring a mixture onto the polytope, and a little towards its centre."""
-        if self._polytope.violation(h) > FEASIBLE:
-            with np.errstate(divide="ignore"):
-                h = self._polytope.nearest(np.maximum(np.log(h), -50.0))
-        inside = self._inside
-        h = np.where(self._free, h, inside.centre)
-        mixed = (1.0 - _INWARD) * h + _INWARD * inside.centre
-        mixed = corrected(mixed, self._free, inside.equal, inside.sums)
-        return np.asarray(mixed if self._slack(mixed) > 0 else self._towards(mixed, inside.centre))
+        """Bring a mixture strictly inside the linear constraints, on the way to their centre."""
+        centre = self._inside.centre
+        # All free weights positive, so that they can be moved in proportion.
+        h = (1.0 - _INWARD) * np.where(self._free, h, centre) + _INWARD * centre
+        h = corrected(h, self._free, self._inside.equal, self._inside.sums)
+        room, left = self._slacks(centre), self._slacks(h)
+        beyond = left < 0
+        share = (room[beyond] / (room[beyond] - left[beyond])).min(initial=1.0)
+        return np.asarray(centre + (1.0 - _INWARD) * share * (h - centre))
 
-    def _towards(self, h: Array, goal: Array) -> Array:
-        for share in (0.01, 0.1, 0.3, 0.6, 0.9):
-            mixed = (1.0 - share) * h + share * goal
-            if self._slack(mixed) > 0:
-                return mixed
-        return goal
+    def _slacks(self, h: Array) -> Array:
+        """Give the distances to the linear constraints that can be slack."""
+        x, region = h[self._free], self._region
+        slacks = (x - region.lower, region.upper - x, region.limit - region.matrix @ x)
+        each = np.concatenate(slacks)
+        return each[np.isfinite(each)]
 
     def _slack(self, h: Array) -> float:
-        """Give the smallest distance to a linear constraint."""
-        x, region = h[self._free], self._region
-        parts = (x - region.lower, region.upper - x, region.limit - region.matrix @ x)
-        return min(float(part.min(initial=np.inf)) for part in parts)
+        return float(self._slacks(h).min(initial=np.inf))
 
     def inside_limits(self, h: Array) -> Array:
-        """Move a mixture towards the centre until it is strictly inside the limits."""
+        """Give a mixture itself where it is strictly inside the limits, and the centre if not."""
         if self._limits is None or self._limits.values(h).max() < -THIN / 10:
             return h
-        for share in (0.01, 0.03, 0.1, 0.3, 0.6):
-            mixed: Array = (1.0 - share) * h + share * self.centre
-            if self._limits.values(mixed).max() < -THIN / 10 and self._slack(mixed) > 0:
-                return mixed
         return self.centre if self._slack(self.centre) > 0 else self._nudged()
 
     def _nudged(self) -> Array:
-        """Move the centre off the linear constraints without leaving the limits."""
+        """Move the centre off the linear constraints without leaving the limits.
+
+        Limits with hardly an inside may have it where weights are 0, from where no step
+        is possible.
+        """
         assert self._limits is not None
         for share in 10.0 ** -np.arange(1.0, 13.0):
             mixed: Array = (1.0 - share) * self.centre + share * self._inside.centre
@@ -168,61 +119,31 @@ class Problem:
                 return mixed
         return self.centre
 
-    def descend(self, h: Array) -> tuple[float, Array]:
-        """Run mirror descent, giving the value at its end, and the end.
+    def approach(self, h: Array, scale: float | None = None) -> tuple[float, Array]:
+        """Come near the minimum near a mixture: the value there, and the mixture.
 
-        A step goes to the mixture with the lowest ``<slope, v> + KL(v || h) / length`` and is taken
-        if the function at v lies below that model of it; the length grows after steps that were
-        taken at once, and is halved until they are (Beck and Teboulle 2003; Lu, Freund and
-        Nesterov 2018).
+        Args:
+            h: (k,) strictly inside the linear constraints.
+            scale: the size of the function; by default its value at the start.
         """
-        function = self._function
-        value, slope = function.gradient(h)
-        slope = np.where(self._free, slope, 0.0)
-        length = 1.0 / (np.ptp(slope[self._free]) + 1e-300)
-        for _ in range(_DESCENT_STEPS):
-            log_h = np.log(np.maximum(h, 1e-300))
-            for tries in range(40):  # noqa: B007
-                new = self._polytope.nearest(log_h - length * slope)
-                new = np.where(self._free, np.maximum(new, 1e-300), new)
-                divergence = float(new @ (np.log(np.maximum(new, 1e-300)) - log_h))
-                model = value + float(slope @ (new - h)) + max(divergence, 0.0) / length
-                now = function.value(new)
-                if now <= model + 1e-14 * abs(value):
-                    break
-                length *= 0.5
-            else:
-                break
-            length *= 1.0 if tries else 1.5
-            gain = value - now
-            h = new
-            value, slope = function.gradient(h)
-            slope = np.where(self._free, slope, 0.0)
-            if gain <= _DESCENT_GAIN * abs(value):
-                break
-        return value, h
-
-    def solve(
-        self, h: Array, *, scale: float, first: float, last: float, sharpen: int = 3
-    ) -> _Solved:
-        """Run the interior-point method from a mixture; one not strictly inside stays."""
-        x = h[self._free]
-        limits = self._limit_values(h)
-        if not (self._slack(h) > 0 and limits.max(initial=-1.0) < 0):
-            return _Solved(x, self._function.value(h), np.zeros(len(limits)))
-        found = solve(
-            self, self._region, h[self._free], scale=scale, first=first, last=last, sharpen=sharpen
-        )
-        return _Solved(found.x, found.value, found.multipliers)
+        start = self.inside_limits(h)
+        solved = self._solve(start, scale, last=1e-6, sharpen=1)
+        return solved.value, self.whole(solved.x)
 
     def polish(self, h: Array) -> tuple[float, Array, Array]:
         """Find the minimum near a mixture: value, mixture and multipliers of the limits."""
         start = self.inside_limits(self.pulled_in(h))
-        value = self._function.value(start)
-        scale = max(abs(value), 1e-8)
-        found = self.solve(start, scale=scale, first=1e-4, last=1e-14)
-        settled = self._settled(self.whole(found.x), found.value)
-        return self._function.value(settled), settled, found.multipliers
+        solved = self._solve(start, None, last=1e-14, sharpen=3)
+        settled = self._settled(self.whole(solved.x), solved.value)
+        return self._function.value(settled), settled, solved.multipliers
+
+    def _solve(self, h: Array, scale: float | None, *, last: float, sharpen: int) -> Solved:
+        """Run the interior-point method from a mixture; one not strictly inside stays."""
+        x, limits, value = h[self._free], self._limit_values(h), self._function.value(h)
+        if not (self._slack(h) > 0 and limits.max(initial=-1.0) < 0):
+            return Solved(x, value, np.zeros(len(limits)))
+        size = max(abs(value), 1e-8) if scale is None else scale
+        return solve(self, self._region, x, scale=size, first=1e-4, last=last, sharpen=sharpen)
 
     def _settled(self, h: Array, value: float) -> Array:
         """Put weights on the bounds that they lean on, and make sums exact."""
@@ -269,22 +190,14 @@ class Problem:
             region.limit,
         )
         x = np.append(start[self._free], first)
-        found = solve(program, wider, x, scale=1.0, first=1e-1, last=1e-12)
-        h = self.whole(found.x[:n])
+        h = self.whole(solve(program, wider, x, scale=1.0, first=1e-1, last=1e-12).x[:n])
         return corrected(h, self._free, self._inside.equal, self._inside.sums)
-
-
-@dataclass(frozen=True, eq=False)
-class _Solved:
-    x: Array
-    value: float
-    multipliers: Array
 
 
 class _Slackest:
     """The program whose last variable t is minimised, with c(h) - t below 0."""
 
-    def __init__(self, problem: Problem, limits: Limits) -> None:
+    def __init__(self, problem: OverMixtures, limits: Limits) -> None:
         self._problem, self._limits = problem, limits
 
     def values(self, x: Array) -> tuple[float, Array]:
@@ -297,9 +210,9 @@ class _Slackest:
         return slope, np.hstack([rows, -np.ones((len(rows), 1))])
 
     def curvature(self, x: Array, multipliers: Array) -> Array:
-        found = np.zeros((len(x), len(x)))
-        found[:-1, :-1] = self._problem.curvature(x[:-1], multipliers)
-        return found
+        bent = np.zeros((len(x), len(x)))
+        bent[:-1, :-1] = self._problem.curvature(x[:-1], multipliers)
+        return bent
 
 
 def _independent(rows: Array) -> Array:

@@ -63,13 +63,11 @@ class Solved:
         x: (n,).
         value: f there.
         multipliers: (m,) of the constraints c, of 0 or more.
-        steps: Newton steps taken.
     """
 
     x: Array
     value: float
     multipliers: Array
-    steps: int
 
 
 def solve(
@@ -97,8 +95,8 @@ def solve(
         steps: at the most.
     """
     state = _State(program, region, start, first * scale)
-    goal, left, taken = last * scale, sharpen, 0
-    for taken in range(1, steps + 1):  # noqa: B007
+    goal, left = last * scale, sharpen
+    for _ in range(steps):
         decrement, moved = state.step()
         converged = decrement <= 0.1 * state.weight * state.count or not moved
         if state.weight <= goal:
@@ -108,7 +106,7 @@ def solve(
                 break
         elif converged:
             state.lower_weight(goal)
-    return Solved(state.x, state.value, state.multipliers, taken)
+    return Solved(state.x, state.value, state.multipliers)
 
 
 class _State:
@@ -223,5 +221,5 @@ def _turned(matrix: Array, right: Array) -> Array:
     matrix = np.nan_to_num(matrix, posinf=1e200, neginf=-1e200)
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     size = np.maximum(np.abs(values), 1e-10 * max(float(np.abs(values).max()), 1e-300))
-    found: Array = vectors @ ((vectors.T @ right) / size)
-    return found
+    solution: Array = vectors @ ((vectors.T @ right) / size)
+    return solution
