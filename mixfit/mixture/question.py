@@ -95,8 +95,8 @@ class BudgetSearch:
                 raise UsageError(f"{parameter(name)} {given:g}: it must be a positive number.")
             if needed and given is None:
                 raise UsageError(
-                    f"the {question.fit.law.name} law depends on {letter}: give {parameter(name)}, such "
-                    f"as {parameter(name)} {example}."
+                    f"the {question.fit.law.name} law depends on {letter}: give {parameter(name)}, "
+                    f"such as {parameter(name)} {example}."
                 )
         self._N, self._D = model_size or 1.0, tokens or 1.0
         self.objective = WeightedLoss(
