@@ -22,7 +22,7 @@ from mixfit.fitting import solvers
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 from mixfit.runs.target_rows import TargetRows
 
 METHODS = ("mixfit", "basin hopping over L-BFGS", "L-BFGS from random starts")
@@ -31,7 +31,7 @@ METHODS = ("mixfit", "basin hopping over L-BFGS", "L-BFGS from random starts")
 def run_method(task):
     """Give the lowest objective after each inner call, (calls,)."""
     rows, law, method, calls, seed = task
-    objective = TargetSearch(rows, FitOptions()).objective(ShrunkLaw(CATALOGUE[law]))
+    objective = TargetSearch(rows, FitOptions()).objective(PooledLaw(CATALOGUE[law]))
     recorder = Recorder(objective, np.inf)
     sample, rng = partial(draw_start, objective), np.random.default_rng(seed)
     values = []

@@ -29,7 +29,7 @@ from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.fitting.solvers import search
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 from mixfit.runs.target_rows import TargetRows
 
 CHECKPOINTS = (1, 5, 20, 60)
@@ -125,7 +125,7 @@ METHODS = {
 def run_method(task):
     """Run one method on one target until its seconds are over; gives the trace."""
     rows, law, method, seconds, seed = task
-    objective = TargetSearch(rows, FitOptions()).objective(ShrunkLaw(CATALOGUE[law]))
+    objective = TargetSearch(rows, FitOptions()).objective(PooledLaw(CATALOGUE[law]))
     recorder = Recorder(objective, seconds)
     with suppress(OutOfTimeError):
         METHODS[method](recorder, partial(draw_start, objective), np.random.default_rng(seed))

@@ -9,7 +9,7 @@ import numpy as np
 from mixfit.fitting.result import Fit, FitData, FitOptions, Range, TargetFit
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.formula import Formula
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 from mixfit.runs.columns import Columns
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def fit_of(law: str, domains: Sequence[str], targets: Mapping[str, Mapping[str, 
         tokens=Range(1e9, 1e11),
         weights={d: Range(0.0, 1.0) for d in domains},
     )
-    return Fit(ShrunkLaw(find_law(law)), tuple(domains), FitOptions(), data, found)
+    return Fit(PooledLaw(find_law(law)), tuple(domains), FitOptions(), data, found)
 
 
 def random_fit(law: str, k: int, targets: int, seed: int | Sequence[int]) -> Fit:

@@ -9,7 +9,7 @@ from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.result import Candidate, Choice, Fit, FitData, FitOptions, TargetFit
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 from mixfit.mixture.result import Baseline, Cost, Mixture, Study
 from mixfit.runs.runs import Runs
 
@@ -47,7 +47,7 @@ def make_fit():
         for name, mre in zip(runs.targets, (0.5, 0.25), strict=True)
     }
     return Fit(
-        ShrunkLaw(CATALOGUE["additive"]), runs.domains, FitOptions(), FitData.of(runs), targets
+        PooledLaw(CATALOGUE["additive"]), runs.domains, FitOptions(), FitData.of(runs), targets
     )
 
 

@@ -23,12 +23,12 @@ def fit(
     model_size: given.ModelSize = None,
     tokens: given.Tokens = None,
     where: given.Where = None,
-    shrink: Annotated[
+    pool: Annotated[
         str,
         typer.Option(
             metavar="VALUE|auto|none",
-            help="Pull the domains' coefficients in N and D towards each other: 0 leaves the law"
-            " free, inf makes them all alike, auto lets held-out runs decide.",
+            help="Pull the domains' parameters towards each other, for better predictions from few"
+            " mixtures: auto lets held-out mixtures decide how hard.",
         ),
     ] = "none",
     delta: given.Delta = 1e-3,
@@ -51,12 +51,12 @@ def fit(
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.shrunk import NONE, AutoLaw, parse_law
+    from mixfit.laws.pooled import NONE, AutoLaw, parse_law
     from mixfit.reports.fit import report_fit
 
-    if law == AUTO and shrink != NONE:
-        raise UsageError("--law auto chooses the shrinkage too; leave --shrink out.")
-    wanted = law if law == AUTO else parse_law(law if shrink == NONE else f"{law}:{shrink}")
+    if law == AUTO and pool != NONE:
+        raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
+    wanted = law if law == AUTO else parse_law(law if pool == NONE else f"{law}:{pool}")
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)

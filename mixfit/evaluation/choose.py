@@ -1,4 +1,4 @@
-"""The law, or its shrinkage, that held-out runs speak for.
+"""The law, or how hard it is pooled, that held-out runs speak for.
 
 Two questions weigh alike: how well a law predicts new mixtures, and how well it predicts a larger
 scale than it was fitted at. The rule is that of `mixfit.evaluation.comparison.choose`.
@@ -14,11 +14,11 @@ from mixfit.base.parallel import Executor
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison import AVERAGE, choose
 from mixfit.evaluation.heldout import CONVERGED
-from mixfit.evaluation.shrinkage import choose_shrink
+from mixfit.evaluation.pooling import choose_pool
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import COUPLED_LINEAR, DESIGNED
-from mixfit.laws.shrunk import AutoLaw, ShrunkLaw, law_of
+from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 from mixfit.runs.splits import selection_splits
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ SELECTION_RULE = (
     "lowest mean held-out MRE over new mixtures and larger scale, which weigh alike; within one"
     " standard error, the law with fewer parameters"
 )
-CANDIDATES: tuple[ShrunkLaw | AutoLaw, ...] = tuple(
-    AutoLaw(law) if law is COUPLED_LINEAR else ShrunkLaw(law) for law in DESIGNED
+CANDIDATES: tuple[PooledLaw | AutoLaw, ...] = tuple(
+    AutoLaw(law) if law is COUPLED_LINEAR else PooledLaw(law) for law in DESIGNED
 )
 # A held-out error needs no better an optimum than these find, with the laws that a law contains as
 # starts besides: on the runs of the README, four starts and four hops change it by 2% at the most,
@@ -47,13 +47,13 @@ def fit_auto(
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
 ) -> Fit:
-    """Choose a law, or the shrinkage of one, by held-out errors, and fit it to all rows.
+    """Choose a law, or how hard one is pooled, by held-out errors, and fit it to all rows.
 
     A law whose fit to all rows does not converge for every target is passed over.
 
     Args:
         runs: the rows.
-        law: ``auto``, or a law whose shrinkage is to be chosen, such as ``coupled-linear:auto``.
+        law: ``auto``, or a law with ``:auto``, of which is chosen how hard it is pooled.
         options: of the fit; the fits compared make fewer restarts and hops.
         jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
@@ -66,7 +66,7 @@ def fit_auto(
         wanted = law_of(law)
         if not isinstance(wanted, AutoLaw):
             raise UsageError(f"{wanted}: nothing is left to choose; use fit.")
-        return _fit_shrunk(runs, wanted, options, executor)
+        return _fit_pooled(runs, wanted, options, executor)
     splits = selection_splits(runs, seed=options.seed)
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     comparison = compare_laws(splits, CANDIDATES, options=quick, jobs=executor)
@@ -81,7 +81,7 @@ def fit_auto(
             )
         (chosen,) = (candidate for candidate in CANDIDATES if str(candidate) == choice.law)
         fitted = (
-            _fit_shrunk(runs, chosen, options, executor)
+            _fit_pooled(runs, chosen, options, executor)
             if isinstance(chosen, AutoLaw)
             else fit(runs, chosen, options=options, jobs=executor)
         )
@@ -102,13 +102,13 @@ def fit_auto(
     return replace(fitted, selection=selection, notes=(note, *fitted.notes))
 
 
-def _fit_shrunk(runs: Runs, law: AutoLaw, options: FitOptions, executor: Executor) -> Fit:
-    """Choose the shrinkage of a law, and fit it."""
-    (path,) = choose_shrink([(runs, law.law)], options, jobs=executor)
-    fitted = fit(runs, ShrunkLaw(law.law, path.chosen), options=options, jobs=executor)
+def _fit_pooled(runs: Runs, law: AutoLaw, options: FitOptions, executor: Executor) -> Fit:
+    """Choose how hard a law is pooled, and fit it."""
+    (path,) = choose_pool([(runs, law.law)], options, jobs=executor)
+    fitted = fit(runs, PooledLaw(law.law, path.chosen), options=options, jobs=executor)
     before = len(runs.notes)
     notes = (*fitted.notes[:before], path.note(), *fitted.notes[before:])
-    return replace(fitted, notes=notes, shrink_path=path)
+    return replace(fitted, notes=notes, pool_path=path)
 
 
 def _with_parts(candidate: Candidate, comparison: Comparison) -> Candidate:

@@ -14,9 +14,9 @@ from mixfit.evaluation.comparison_notes import notes_on
 from mixfit.evaluation.contenders import LawContender, contenders_of, refusals_in
 from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
-from mixfit.evaluation.shrinkage import can_choose_shrink, choose_shrink
+from mixfit.evaluation.pooling import can_choose_pool, choose_pool
 from mixfit.fitting.result import FitOptions
-from mixfit.laws.shrunk import AutoLaw, ShrunkLaw
+from mixfit.laws.pooled import AutoLaw, PooledLaw
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def compare_laws(
     splits: Splits,
-    laws: Sequence[str | Law | ShrunkLaw | AutoLaw],
+    laws: Sequence[str | Law | PooledLaw | AutoLaw],
     *,
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
@@ -38,8 +38,8 @@ def compare_laws(
 
     Args:
         splits: see `mixfit.runs.splits`.
-        laws: names of laws, with their shrinkage if any (see `mixfit.laws.shrunk.parse_law`), laws
-            of your own, or names in `mixfit.evaluation.regressors.REGRESSORS`. A shrinkage of
+        laws: names of laws, which may be pooled (see `mixfit.laws.pooled.parse_law`), laws of your
+            own, or names in `mixfit.evaluation.regressors.REGRESSORS`. A strength of
             ``auto`` is chosen within the rows that are fitted, for each split anew.
         options: how laws are fitted; `FitOptions()` by default. Its seed is that of the
             regressions too.
@@ -52,7 +52,7 @@ def compare_laws(
     options, executor = options or FitOptions(), Executor.of(jobs)
     targets = _common_targets(splits)
     refused = refusals_in(splits, contenders, targets)
-    chosen = _choose_shrinkages(splits, contenders, targets, refused, options, executor)
+    chosen = _choose_strengths(splits, contenders, targets, refused, options, executor)
     tasks = []
     for number, split in enumerate(splits.splits):
         for target in targets:
@@ -88,7 +88,7 @@ def compare_laws(
     )
 
 
-def _choose_shrinkages(
+def _choose_strengths(
     splits: Splits,
     contenders: Sequence[Entrant],
     targets: Sequence[str],
@@ -96,7 +96,7 @@ def _choose_shrinkages(
     options: FitOptions,
     executor: Executor,
 ) -> dict[tuple[int, str], LawContender]:
-    """Give (split, label) to the law with the shrinkage that the split's fitted rows speak for.
+    """Give (split, label) to the law, pooled as hard as the split's fitted rows speak for.
 
     Where nothing can be held out, the contender is refused.
     """
@@ -105,7 +105,7 @@ def _choose_shrinkages(
         if not (isinstance(contender, LawContender) and isinstance(contender.law, AutoLaw)):
             continue
         label = contender.label
-        if not all(can_choose_shrink(split.train) for split in splits.splits):
+        if not all(can_choose_pool(split.train) for split in splits.splits):
             reason = "nothing is left to hold out within the rows fitted, as auto must"
             refused |= {(label, target): reason for target in targets}
         applicable = [target for target in targets if (label, target) not in refused]
@@ -114,9 +114,9 @@ def _choose_shrinkages(
             keys.append((number, label))
     if not cases:
         return {}
-    paths = choose_shrink(cases, options, jobs=executor)
+    paths = choose_pool(cases, options, jobs=executor)
     return {
-        key: LawContender(ShrunkLaw(law, path.chosen))
+        key: LawContender(PooledLaw(law, path.chosen))
         for key, (_, law), path in zip(keys, cases, paths, strict=True)
     }
 

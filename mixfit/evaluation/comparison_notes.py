@@ -34,7 +34,7 @@ def notes_on(outcome: Outcome) -> tuple[Note, ...]:
             str(law.law) for (_, own), law in outcome.chosen.items() if own == label
         )
         if chosen:
-            notes.append(Note("shrink", f"{label} chose {', '.join(chosen)}"))
+            notes.append(Note("pool", f"{label} chose {', '.join(chosen)}"))
         rows = outcome.nonsense(label)
         if rows:
             notes.append(Note("nonsense", f"{label} predicts {nonsense_text(rows)}"))

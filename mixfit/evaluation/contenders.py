@@ -1,4 +1,4 @@
-"""Who takes part in a comparison: laws, laws whose shrinkage is chosen, and regressions."""
+"""Who takes part in a comparison: laws, laws that the rows choose how hard to pool, regressions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixfit.evaluation.heldout import CONVERGED, Result
 from mixfit.evaluation.regressors import REGRESSORS
 from mixfit.fitting.fit import refusals, target_fit
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.shrunk import AutoLaw, ShrunkLaw, law_of
+from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,10 +32,10 @@ class LawContender:
     """A law.
 
     Attributes:
-        law: with its shrinkage, which may be chosen for each split anew.
+        law: which may be pooled; how hard may be chosen for each split anew.
     """
 
-    law: ShrunkLaw | AutoLaw
+    law: PooledLaw | AutoLaw
     excluded: str = ""
 
     @property
@@ -54,7 +54,7 @@ class LawContender:
 
     def result(self, search: TargetSearch, parts: Sequence[TargetRows], split: int) -> Result:
         """Fit and predict (see `mixfit.evaluation.heldout.Contender`)."""
-        assert isinstance(self.law, ShrunkLaw), "a shrinkage is chosen before a fit"
+        assert isinstance(self.law, PooledLaw), "how hard it is pooled is chosen before a fit"
         fitted = target_fit(search, self.law)
         # A law may overflow far from the rows fitted; whoever counts nonsense sees it.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -105,7 +105,7 @@ Entrant = LawContender | RegressionContender
 
 
 def contenders_of(
-    laws: Sequence[str | Law | ShrunkLaw | AutoLaw],
+    laws: Sequence[str | Law | PooledLaw | AutoLaw],
 ) -> tuple[Entrant, ...]:
     """Take laws and regressions by name, and laws of a user's own.
 
@@ -121,7 +121,7 @@ def contenders_of(
     return contenders
 
 
-def _contender(law: str | Law | ShrunkLaw | AutoLaw) -> Entrant:
+def _contender(law: str | Law | PooledLaw | AutoLaw) -> Entrant:
     if isinstance(law, str) and law in REGRESSORS:
         return RegressionContender(law, REGRESSORS[law]())
     if isinstance(law, str) and ":" not in law and law not in CATALOGUE:

@@ -34,7 +34,7 @@ class Outcome:
         contenders: in the order asked for.
         targets: that all parts have losses for.
         refused: (label, target) that cannot be compared, to the reason.
-        chosen: (split, label) to the law with the shrinkage chosen for it.
+        chosen: (split, label) to the law, pooled as hard as was chosen for it.
         tasks: a target of a split each.
         results: of the tasks, label to result.
     """

@@ -25,11 +25,11 @@ from mixfit.fitting.result import (
     Fit,
     FitData,
     FitOptions,
-    ShrinkPath,
+    PoolPath,
     TargetFit,
 )
 from mixfit.laws.catalogue import find_law
-from mixfit.laws.shrunk import ShrunkLaw, with_shrinkage
+from mixfit.laws.pooled import PooledLaw, pooled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -43,9 +43,9 @@ FIT_SCHEMA = "mixfit.fit/1"
 
 @dataclass(frozen=True)
 class StoredOptions(FitOptions):
-    """The options of a fit, and its shrinkage, left out for the law as it is."""
+    """The options of a fit, and how hard it is pooled, left out where it is not."""
 
-    shrink: Annotated[float | None, Key(omit=True, infinite=True, least=0)] = None
+    pool: Annotated[float | None, Key(omit=True, least=0)] = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class StoredTarget:
     huber: NotNegative
     mre: NotNegative
     status: str
-    notes: tuple[Note, ...]
+    effective: Annotated[dict[str, float] | None, Key(omit=True, least=0)] = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class FitFile:
     data: FitData
     notes: tuple[Note, ...]
     selection: Omitted[Choice] = None
-    shrinkage: Omitted[ShrinkPath] = None
+    pooling: Omitted[PoolPath] = None
     targets: dict[str, StoredTarget]
 
 
@@ -81,11 +82,11 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
         FitFile(
             law=fit.law.name,
             domains=fit.domains,
-            options=StoredOptions(**vars(fit.options), shrink=fit.law.shrink),
+            options=StoredOptions(**vars(fit.options), pool=fit.law.pool),
             data=fit.data,
             notes=without_targets(fit.notes),
             selection=fit.selection,
-            shrinkage=fit.shrink_path,
+            pooling=fit.pool_path,
             targets={name: _stored_target(target) for name, target in fit.targets.items()},
         ),
     )
@@ -100,7 +101,12 @@ def _stored_target(target: TargetFit) -> StoredTarget:
             dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
         )
     own = {name: getattr(target, name) for name in ("rows", "huber", "mre", "status")}
-    return StoredTarget(**own, params=params, notes=without_targets(target.notes))
+    return StoredTarget(
+        **own,
+        params=params,
+        effective=target.effective or None,
+        notes=without_targets(target.notes),
+    )
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
@@ -121,12 +127,12 @@ def load_fit(path: str | Path) -> Fit:
     """
     file = read_document(FitFile, FIT_SCHEMA, path)
     top = Place(str(path))
-    options = {name: value for name, value in vars(file.options).items() if name != "shrink"}
+    options = {name: value for name, value in vars(file.options).items() if name != "pool"}
     try:
-        law = with_shrinkage(find_law(file.law), file.options.shrink)
+        law = pooled(find_law(file.law), file.options.pool)
     except UsageError as error:
         raise top.at("options").quoting(error) from None
-    assert isinstance(law, ShrunkLaw)  # "auto" is no number
+    assert isinstance(law, PooledLaw)  # "auto" is no number
     for place, what in _faults(file, top):
         raise place.error(what)
     targets = {
@@ -141,7 +147,7 @@ def load_fit(path: str | Path) -> Fit:
         targets=targets,
         notes=file.notes,
         selection=file.selection,
-        shrink_path=file.shrinkage,
+        pool_path=file.pooling,
     )
 
 
@@ -164,11 +170,11 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
     for domain, own in file.data.weights.items():
         if not 0 <= own.min <= own.max <= 1:
             yield data.at("weights", domain), "must have 0 <= min <= max <= 1."
-    if file.shrinkage is not None:
-        count = len(file.shrinkage.values)
-        for numbers in (file.shrinkage.mean, *file.shrinkage.errors.values()):
+    if file.pooling is not None:
+        count = len(file.pooling.values)
+        for numbers in (file.pooling.mean, *file.pooling.errors.values()):
             if len(numbers) != count:
-                yield top.at("shrinkage"), "must have one error for each of its values."
+                yield top.at("pooling"), "must have one error for each of its values."
 
 
 def _misnamed(
@@ -216,6 +222,7 @@ def _target_of(
         huber=stored.huber,
         mre=stored.mre,
         status=stored.status,
+        effective=stored.effective or {},
         notes=tuple(replace(note, target=name) for note in stored.notes),
     )
 

@@ -12,19 +12,23 @@ from mixfit.base.metrics import mean_relative_error
 from mixfit.base.parallel import Executor
 from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.objective import huber
+from mixfit.fitting.prior import effective_parameters
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.search import TargetSearch
-from mixfit.laws.shrunk import AutoLaw, ShrunkLaw, law_of
+from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mixfit.fitting.search import Solved
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
 
 def fit(
     runs: Runs,
-    law: str | Law | ShrunkLaw = "additive",
+    law: str | Law | PooledLaw = "additive",
     *,
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
@@ -36,8 +40,8 @@ def fit(
 
     Args:
         runs: the rows to fit.
-        law: a law of your own, or the name of one in the catalogue, which may have its shrinkage
-            with it as in ``coupled-linear:0.01`` (see `mixfit.laws.shrunk`).
+        law: a law of your own, or the name of one in the catalogue, which may say how hard its
+            domains are pooled, as in ``coupled:0.01`` (see `mixfit.laws.pooled`).
         options: how; `FitOptions()` by default.
         jobs: processes that targets are spread over, None for one for each processor, or an
             `Executor`. With more than one, a script must guard what it runs by
@@ -49,7 +53,7 @@ def fit(
     options = options or FitOptions()
     wanted = law_of(law)
     if isinstance(wanted, AutoLaw):
-        raise UsageError(f"{wanted}: held-out rows choose it; use fit_auto, or name a shrinkage.")
+        raise UsageError(f"{wanted}: held-out rows choose it; use fit_auto, or name a strength.")
     declared = wanted.law
     refused = refusals(declared, runs)
     if len(refused) == len(runs.targets):
@@ -83,8 +87,22 @@ def fit(
         options=options,
         data=FitData.of(runs),
         targets=fits,
-        notes=(*runs.notes, *left_out, *general),
+        notes=(*runs.notes, *left_out, *_pool_notes(wanted, fits.values()), *general),
     )
+
+
+def _pool_notes(law: PooledLaw, fits: Collection[TargetFit]) -> list[Note]:
+    """Say how much of the pooled parameters the rows decided."""
+    shares = []
+    for param in law.law.groups:
+        own = [fit.effective[param.name] for fit in fits if param.name in fit.effective]
+        if own:
+            k = len(next(iter(fits)).domains)
+            shares.append(f"{np.mean(own):.1f} of {k} {param.name}")
+    if not shares:
+        return []
+    text = f"pooled with strength {law.pool:g}: the rows decide {', '.join(shares)} of a target"
+    return [Note("pooled", text if len(fits) == 1 else f"{text}, on average")]
 
 
 def refusals(law: Law, runs: Runs) -> dict[str, str]:
@@ -111,7 +129,7 @@ class FitTask(NamedTuple):
     """A law to be fitted to the rows of a target, in a process of its own perhaps."""
 
     rows: TargetRows
-    law: ShrunkLaw
+    law: PooledLaw
     options: FitOptions
 
 
@@ -119,7 +137,7 @@ def _fit_target(task: FitTask) -> TargetFit:
     return target_fit(TargetSearch(task.rows, task.options), task.law)
 
 
-def target_fit(search: TargetSearch, law: ShrunkLaw) -> TargetFit:
+def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
     """Fit a law to one target, and look at the fit."""
     rows, solved = search.rows, search.solve(law)
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
@@ -133,5 +151,15 @@ def target_fit(search: TargetSearch, law: ShrunkLaw) -> TargetFit:
         huber=float(huber(rows.loss - predicted, search.options.delta).mean()),
         mre=mean_relative_error(predicted, rows.loss),
         status=status,
+        effective=_effective(solved),
         notes=tuple(replace(note, target=rows.target) for note in notes),
     )
+
+
+def _effective(solved: Solved) -> dict[str, float]:
+    """Give how many numbers of each pooled parameter the rows decide, none where none is pooled."""
+    penalty = solved.objective.penalty
+    if penalty is None:
+        return {}
+    of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
+    return effective_parameters(solved.formula, of_rows, penalty)

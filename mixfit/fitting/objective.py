@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mixfit.fitting.prior import pooling
 from mixfit.laws.coefficients import Constant
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices
     from mixfit.fitting.blocks import Blocks
+    from mixfit.fitting.prior import Penalty
     from mixfit.laws.coefficients import Coefficient
     from mixfit.laws.formula import Formula
 
@@ -38,17 +40,6 @@ class Quadratic(NamedTuple):
     matrix: Array
 
 
-class Penalty(NamedTuple):
-    """What is assumed of the parameters, as an addend of the objective with its exact model."""
-
-    value: float
-    gradient: Array | float
-    matrix: Array | float
-
-
-_NO_PENALTY = Penalty(0.0, 0.0, 0.0)
-
-
 @dataclass(frozen=True, eq=False)
 class Objective:
     """The mean Huber loss of a formula on rows, divided by delta, as a function of theta.
@@ -62,14 +53,13 @@ class Objective:
         formula: the law with its layout of theta.
         blocks: the rows.
         delta: of the Huber loss.
-        shrink: half of it times the sum of the squared logs of the domains' coefficients over
-            their geometric mean is added, for each term that can be shrunk.
+        pool: how hard the domains' parameters are pulled together (see `mixfit.fitting.prior`).
     """
 
     formula: Formula
     blocks: Blocks
     delta: float
-    shrink: float = 0.0
+    pool: float = 0.0
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -80,20 +70,10 @@ class Objective:
         """Evaluate at theta, (size,)."""
         return ObjectiveAt(self, theta)
 
-    def penalty(self, theta: Array) -> Penalty:
-        """Give what shrinkage adds."""
-        if self.shrink == 0:
-            return _NO_PENALTY
-        value, gradient = 0.0, np.zeros(len(theta))
-        matrix = np.zeros((len(theta), len(theta)))
-        for term in self.formula.law.terms:
-            if term.shrinkable:
-                places = np.arange(len(theta))[self.formula.places(term.coefficient)]
-                ratios, jacobian = term.coefficient.log_ratios(theta[places])
-                value += 0.5 * self.shrink * float(ratios @ ratios)
-                gradient[places] += self.shrink * (ratios @ jacobian)
-                matrix[np.ix_(places, places)] += self.shrink * (jacobian.T @ jacobian)
-        return Penalty(value, gradient, matrix)
+    @cached_property
+    def penalty(self) -> Penalty | None:
+        """What the prior adds."""
+        return pooling(self.formula, self.pool)
 
     @cached_property
     def terms(self) -> tuple[RowTerm, ...]:
@@ -192,7 +172,8 @@ class ObjectiveAt:
     def value(self) -> float:
         """The objective."""
         losses = (self._loss(self._rows(slab).residual, slab) for slab in self._blocks.slabs)
-        return sum(losses) + self._penalty.value
+        penalty = self._objective.penalty
+        return sum(losses) + (0.0 if penalty is None else penalty.value(self._theta))
 
     @cached_property
     @np.errstate(over="ignore", invalid="ignore")
@@ -206,7 +187,8 @@ class ObjectiveAt:
             first, present = self._blocks.mixtures_in(slab)
             slope[present] -= np.add.reduceat(sums, first)
         gradient: Array = slope.reshape(-1) @ jacobian.reshape(slope.size, -1)
-        return gradient + self._penalty.gradient
+        penalty = self._objective.penalty
+        return gradient if penalty is None else gradient + penalty.gradient(self._theta)
 
     @cached_property
     @np.errstate(over="ignore", invalid="ignore")
@@ -231,7 +213,10 @@ class ObjectiveAt:
         flat = self._jacobian.reshape(-1, size)
         matrix = flat.T @ (gram[:, :count, :count] @ self._jacobian).reshape(-1, size)
         gradient = -gram[:, :count, count].reshape(-1) @ flat
-        return Quadratic(gradient + self._penalty.gradient, matrix + self._penalty.matrix)
+        penalty = self._objective.penalty
+        if penalty is None:
+            return Quadratic(gradient, matrix)
+        return Quadratic(gradient + penalty.gradient(self._theta), matrix + penalty.matrix)
 
     def term_values(self) -> tuple[Array, Array]:
         """Give the observed losses (rows,) and the terms' values (terms, rows), by mixture."""
@@ -241,10 +226,6 @@ class ObjectiveAt:
             for term in self._objective.terms
         ]
         return self._blocks.loss[used], np.array(values)
-
-    @cached_property
-    def _penalty(self) -> Penalty:
-        return self._objective.penalty(self._theta)
 
     @cached_property
     def _only_rows(self) -> _Rows:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.laws.law import Law
-    from mixfit.laws.shrunk import ShrunkLaw
+    from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
 
 
@@ -137,6 +137,7 @@ class TargetFit:
         huber: mean Huber loss on them, eq. (6).
         mre: mean relative error on them, in percent.
         status: what became of the search, such as ``converged``.
+        effective: pooled parameter to how many of its numbers the rows decide, of k.
         notes: what a careful reader should know.
     """
 
@@ -148,6 +149,7 @@ class TargetFit:
     huber: float
     mre: float
     status: str
+    effective: dict[str, float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
     def __repr__(self) -> str:
@@ -193,7 +195,7 @@ class Candidate:
     """What speaks for or against a law.
 
     Attributes:
-        law: its name, with its shrinkage if it has one.
+        law: its name, with how hard it is pooled if it is.
         parameters: the most that one target needs, or None where that says nothing.
         mre: mean held-out MRE over targets and what was held out, in percent; NaN where it has
             none.
@@ -236,16 +238,16 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class ShrinkPath:
-    """The held-out errors that a shrinkage was chosen by.
+class PoolPath:
+    """The held-out errors by which it was chosen how hard to pool.
 
     Attributes:
-        chosen: the better of the first and the last value, or one between that is clearly better.
+        chosen: the value with the lowest `mean`.
         tests: what was done, in words.
-        values: of the shrinkage, falling.
+        values: of the strength, falling.
         errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
-        mean: geometric mean of the errors of the mixtures held out, for each value, in percent; the
-            kinds of rows held out weigh alike.
+        mean: geometric mean of the errors of the mixtures held out, of all targets, for each value,
+            in percent.
     """
 
     chosen: Annotated[float, Key(infinite=True, least=0)]
@@ -262,7 +264,7 @@ class ShrinkPath:
         ]
         values = " ".join(f"{value:g}" for value in self.values)
         text = f"auto chose {self.chosen:g}; held-out MRE % for {values}: {'; '.join(paths)}"
-        return Note("shrink", text)
+        return Note("pool", text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,24 +272,24 @@ class Fit(Shown):
     """A law fitted to every target of some runs.
 
     Attributes:
-        law: with how hard its domains' coefficients are pulled together, if at all.
+        law: with how hard its domains' parameters are pulled together, if at all.
         domains: in the order of the columns of h.
         options: how it was made.
         data: what it was made on.
         targets: target to its fit.
         notes: about all targets, or about the data.
         selection: how the law was chosen, where `mixfit.evaluation.choose` chose it.
-        shrink_path: how the shrinkage was chosen, where it was.
+        pool_path: how it was chosen how hard to pool, where it was.
     """
 
-    law: ShrunkLaw
+    law: PooledLaw
     domains: tuple[str, ...]
     options: FitOptions
     data: FitData
     targets: dict[str, TargetFit]
     notes: tuple[Note, ...] = ()
     selection: Choice | None = None
-    shrink_path: ShrinkPath | None = None
+    pool_path: PoolPath | None = None
 
     def __repr__(self) -> str:
         mean = np.mean([target.mre for target in self.targets.values()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import zlib
 from contextlib import suppress
@@ -14,10 +13,10 @@ import numpy as np
 
 from mixfit.fitting.blocks import make_blocks, sampled
 from mixfit.fitting.objective import Objective
-from mixfit.fitting.solvers import SOLVERS, Point, Solution, descend
+from mixfit.fitting.solvers import SOLVERS, Solution, descend
 from mixfit.laws.coefficients import NotContainedError
 from mixfit.laws.formula import Formula
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +40,7 @@ class Solved:
     """A law fitted to the rows of a target.
 
     Attributes:
-        objective: what was minimised, as a function of internal parameters; for infinite shrinkage
-            that of the free law, in whose parameters the solution then is.
+        objective: what was minimised, as a function of internal parameters.
         solution: where the search ended.
         seconds: that it took, without the laws that it started from.
     """
@@ -86,9 +84,9 @@ class TargetSearch:
             rows.mixture,
             rows.mixtures,
         )
-        self._solved: dict[ShrunkLaw, Solved] = {}
+        self._solved: dict[PooledLaw, Solved] = {}
 
-    def objective(self, law: ShrunkLaw) -> Objective:
+    def objective(self, law: PooledLaw) -> Objective:
         """Give the objective of a law, in the form that the rows can tell apart.
 
         Args:
@@ -98,18 +96,16 @@ class TargetSearch:
         form = law.law.bound(rows.domains, rows.target).identified(
             one_model_size=bool(np.ptp(rows.N) == 0), one_token_count=bool(np.ptp(rows.D) == 0)
         )
-        if law.tied:
-            form = form.tied()
         formula = Formula(form, rows.mixtures.shape[1], self._n_unit, self._d_unit)
-        return Objective(formula, self._blocks, self.options.delta, law.penalty)
+        return Objective(formula, self._blocks, self.options.delta, law.pool or 0.0)
 
-    def solve(self, law: ShrunkLaw) -> Solved:
+    def solve(self, law: PooledLaw) -> Solved:
         """Fit a law, starting among others from the optima of those that it contains."""
         if law not in self._solved:
             self._solved[law] = self._search(law)
         return self._solved[law]
 
-    def _search(self, law: ShrunkLaw) -> Solved:
+    def _search(self, law: PooledLaw) -> Solved:
         objective, options = self.objective(law), self.options
         known = []
         for smaller in law.contains:
@@ -131,51 +127,37 @@ class TargetSearch:
             hops=objective.formula.size if options.hops is None else options.hops,
             rough=rough,
         )
-        if law.tied:  # it has the parameters of the free law, all alike
-            free = self.objective(ShrunkLaw(law.law))
-            theta = free.formula.embedded(objective.formula, solution.point.theta)
-            point = Point(theta, free.at(theta).value, solution.point.converged)
-            objective, solution = free, replace(solution, point=point)
         return Solved(objective, solution, time.perf_counter() - begin)
 
-    def path(self, law: Law, shrinks: Sequence[float]) -> list[Array]:
-        """Follow the optimum of a law over shrinkages, each the start of the next.
+    def path(self, law: Law, strengths: Sequence[float]) -> list[Array]:
+        """Follow the optimum of a law from where it is pooled hardest, each the start of the next.
 
-        The path is followed from the tied law down and from the free law up, as either may lead
-        into a worse optimum; the lower one counts.
+        Where all domains are nearly alike there are few local minima, and what is reached from
+        there predicts other mixtures better than a lower minimum elsewhere.
 
         Args:
-            law: that can be shrunk.
-            shrinks: falling, from infinity to 0.
+            law: that can be pooled.
+            strengths: falling.
 
         Returns:
             Internal parameters of the law's objective for each.
         """
-        assert shrinks[0] == math.inf
-        assert shrinks[-1] == 0.0
-        between = [self.objective(ShrunkLaw(law, shrink)) for shrink in shrinks[1:-1]]
-        tied, free = (self.solve(ShrunkLaw(law, end)) for end in (shrinks[0], shrinks[-1]))
-        down = _follow(between, tied.solution.point)
-        up = _follow(between[::-1], free.solution.point)[::-1]
-        lower = [min(pair, key=lambda point: point.value) for pair in zip(down, up, strict=True)]
-        return [tied.theta, *(point.theta for point in lower), free.theta]
+        theta = self.solve(PooledLaw(law, strengths[0])).theta
+        thetas = [theta]
+        for strength in strengths[1:]:
+            objective = self.objective(PooledLaw(law, strength))
+            theta = descend(objective, theta, tolerance=_PATH_TOLERANCE).theta
+            thetas.append(theta)
+        return thetas
 
-    def seconds(self, law: ShrunkLaw) -> float:
+    def seconds(self, law: PooledLaw) -> float:
         """Give the time that a law that is solved took, with those that it contains."""
-        wanted, counted = [law], set[ShrunkLaw]()
+        wanted, counted = [law], set[PooledLaw]()
         while wanted:
             last = wanted.pop()
             counted.add(last)
             wanted += last.contains
         return sum(self._solved[each].seconds for each in counted)
-
-
-def _follow(objectives: Sequence[Objective], point: Point) -> list[Point]:
-    points = []
-    for objective in objectives:
-        point = descend(objective, point.theta, tolerance=_PATH_TOLERANCE)
-        points.append(point)
-    return points
 
 
 def draw_start(objective: Objective, rng: np.random.Generator) -> Array:

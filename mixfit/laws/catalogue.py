@@ -17,8 +17,8 @@ _E = Constant("E", NONNEGATIVE)
 _ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
 _BETA = Constant("beta", lower=-7.0, upper=2.0)
 _MIXTURE = PowerSum("C", inner="gamma", outer=-1.0)
-_A_OF_H = PowerSum("C_A", outer="gamma_A")
-_B_OF_H = PowerSum("C_B", outer="gamma_B")
+_A_OF_H = PowerSum("C_A", outer="gamma_A", pull=1.0)
+_B_OF_H = PowerSum("C_B", outer="gamma_B", pull=1.0)
 _CONSTANT_TERM = Term("E", _E)
 _N_TERM = Term("A", Constant("A"), n=_ALPHA)
 _D_TERM = Term("B", Constant("B"), d=_BETA)
@@ -61,8 +61,8 @@ FULL = Law(
     (
         _CONSTANT_TERM,
         Term("S", _MIXTURE),
-        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha")),
-        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta")),
+        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha", pull=1.0)),
+        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0)),
     ),
     contains=(JOINT,),
 )
@@ -100,8 +100,8 @@ COUPLED_LINEAR = Law(
     (
         _CONSTANT_TERM,
         _FADING_MIXTURE_TERM,
-        Term("A", PowerSum("A"), n=_ALPHA),
-        Term("B", PowerSum("B"), n=_ETA, d=_BETA),
+        Term("A", PowerSum("A", pull=1.0), n=_ALPHA),
+        Term("B", PowerSum("B", pull=1.0), n=_ETA, d=_BETA),
     ),
     contains=(COUPLED,),
 )

@@ -195,21 +195,6 @@ class Coefficient(ABC):
             NotApplicableError: if there is one.
         """
 
-    def tied(self) -> Coefficient | None:
-        """Give the function in which all domains share one number, or None if there is none."""
-        return None
-
-    def log_ratios(self, theta: Array) -> tuple[Array, Array]:
-        """Give the logs of the values at the corners over their geometric mean.
-
-        Returns:
-            (k,), and the derivatives with respect to theta, (k, size).
-
-        Raises:
-            NotImplementedError: if the function cannot be tied.
-        """
-        raise NotImplementedError
-
     @property
     def family(self) -> object:
         """Equal for functions that differ only in the names of their parameters."""
@@ -290,18 +275,23 @@ class PowerSum(Coefficient):
         inner: the name of the inner exponents, or None where they are all 1.
         outer: the name of the outer exponent, or its fixed value.
         negative: whether the outer exponent is minus the number named, which is then positive.
+        pull: how hard a prior pulls the b_i together, beside the log gamma_i.
     """
 
     name: str
     inner: str | None = None
     outer: float | str = 1.0
     negative: bool = False
+    pull: float = 0.01
 
     @property
     def params(self) -> tuple[Param, ...]:
-        params = [Param(self.name, True, POSITIVE, -30.0, 40.0, Start(0.0, 0.7), scale=True)]
+        corners = Param(
+            self.name, True, POSITIVE, -30.0, 40.0, Start(0.0, 0.7), scale=True, pull=self.pull
+        )
+        params = [corners]
         if self.inner is not None:
-            params.append(Param(self.inner, True, POSITIVE, -7.0, 4.0, Start(-0.7, 0.7)))
+            params.append(Param(self.inner, True, POSITIVE, -7.0, 4.0, Start(-0.7, 0.7), pull=1.0))
         if isinstance(self.outer, str) and self.negative:
             params.append(Param(self.outer, False, POSITIVE, -5.0, 7.0, Start(0.0, 0.5)))
         elif isinstance(self.outer, str):
@@ -355,18 +345,6 @@ class PowerSum(Coefficient):
         at = self._mean(theta).at(h, log_h)
         slope: Array = np.exp(at.log_value)[:, None] * at.in_h()[0]
         return slope
-
-    def tied(self) -> Coefficient | None:
-        return Constant(self.name) if self.inner is None else None
-
-    def log_ratios(self, theta: Array) -> tuple[Array, Array]:
-        # Of the values at the corners, C_i^outer: the ratios of the C_i themselves vanish where
-        # outer grows without limit, while the function still differs from domain to domain.
-        k, _ = self._split(theta)
-        b = theta[:k]
-        jacobian = np.zeros((k, len(theta)))
-        jacobian[:, :k] = np.eye(k) - 1.0 / k
-        return b - b.mean(), jacobian
 
     def natural(self, theta: Array) -> dict[str, Array]:
         mean = self._mean(theta)

@@ -49,11 +49,6 @@ class Term:
         return not self.exponents and not self.coefficient.depends_on_mixture
 
     @property
-    def shrinkable(self) -> bool:
-        """Whether it scales with N or D, and its coefficient has a number for every domain."""
-        return bool(self.exponents) and self.coefficient.tied() is not None
-
-    @property
     def centred(self) -> bool:
         """Whether a change of the units of N and D can be taken up by the coefficient."""
         return not any(exponent.depends_on_mixture for exponent in self.exponents)
@@ -164,9 +159,9 @@ class Law:
         return sum(param.size(k) for param in self.groups)
 
     @property
-    def shrinkable(self) -> bool:
-        """Whether a term in N or D has a number for every domain."""
-        return any(term.shrinkable for term in self.terms)
+    def poolable(self) -> bool:
+        """Whether a prior can pull the domains' parameters together."""
+        return any(param.pull > 0 for param in self.groups)
 
     def impossible(self, params: Mapping[str, Array]) -> Iterator[tuple[str, int | None, str]]:
         """Name the natural parameters that this law cannot have.
@@ -224,14 +219,6 @@ class Law:
         """
         for function in self._functions:
             function.check(h, domains)
-
-    def tied(self) -> Law:
-        """Give the law in which the domains share each number that shrinkage pulls together."""
-        terms = []
-        for term in self.terms:
-            tied = term.coefficient.tied() if term.shrinkable else None
-            terms.append(term if tied is None else replace(term, coefficient=tied))
-        return self._with_terms(terms)
 
     def identified(self, *, one_model_size: bool, one_token_count: bool) -> Law:
         """Give the form of the law that a table with one N, or one D, can tell apart.

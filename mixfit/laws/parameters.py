@@ -65,6 +65,8 @@ class Param:
         scale: whether the function is multiplied by a factor where this is (see
             `mixfit.laws.coefficients.Coefficient.scaled`). Its bounds are then those of a formula's
             own units, and say nothing of natural numbers.
+        pull: how hard, beside others, a prior pulls the domains' internal numbers together where
+            parameters are pooled (see `mixfit.fitting.prior`); 0 for not at all.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Param:
     upper: float
     start: Start | None = None
     scale: bool = False
+    pull: float = 0.0
 
     def size(self, k: int) -> int:
         """Count the numbers for k domains."""

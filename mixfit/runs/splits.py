@@ -263,7 +263,7 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
     if not plans:
         raise UsageError(
             "There is nothing to hold out, as auto must: the rows have one mixture, fewer than"
-            " three model sizes and too few training lengths. Name a law, or a shrinkage."
+            " three model sizes and too few training lengths. Name a law."
         )
     return join_splits(plans)
 

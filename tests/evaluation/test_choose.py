@@ -20,7 +20,7 @@ from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
-from mixfit.laws.shrunk import parse_law
+from mixfit.laws.pooled import parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import selection_splits
 

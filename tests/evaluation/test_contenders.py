@@ -15,7 +15,7 @@ from mixfit.evaluation.contenders import (
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE, COUPLED_LINEAR
-from mixfit.laws.shrunk import AutoLaw, ShrunkLaw
+from mixfit.laws.pooled import AutoLaw, PooledLaw
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_by_rows
 from mixfit.runs.target_rows import TargetRows
@@ -52,7 +52,7 @@ class TestNames:
         [
             ["joint", "joint"],
             ["joint", CATALOGUE["joint"]],
-            ["joint", ShrunkLaw(CATALOGUE["joint"])],
+            ["joint", PooledLaw(CATALOGUE["joint"])],
         ],
         ids=["names", "a name and a law", "a name and a law without shrinkage"],
     )

@@ -17,9 +17,9 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import fit_to_plain
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import Candidate, Choice, FitOptions, ShrinkPath
+from mixfit.fitting.result import Candidate, Choice, FitOptions, PoolPath
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import SourceFile
 
@@ -79,7 +79,7 @@ def test_numbers_without_a_point_are_numbers(tmp_path, runs):
 def whole():
     """A fit with all that a fit file can hold, as plain data."""
     found = random_fit("coupled-linear", 3, 2, 0)
-    path = ShrinkPath(np.inf, "folds", (np.inf, 0.0), {"new mixtures": (0.5, np.inf)}, (0.5, 0.6))
+    path = PoolPath(np.inf, "folds", (np.inf, 0.0), {"new mixtures": (0.5, np.inf)}, (0.5, 0.6))
     candidates = (
         Candidate("additive", 11, 0.5, np.nan, parts={"new mixtures": 0.5}),
         Candidate("trees", None, np.nan, np.nan, "it is no law", {}),
@@ -95,11 +95,11 @@ def whole():
     )
     found = replace(
         found,
-        law=ShrunkLaw(found.law.law, 0.01),
+        law=PooledLaw(found.law.law, 0.01),
         data=replace(found.data, files=(SourceFile("runs.csv", "0" * 64, 9),), where=("N>1",)),
         notes=(Note("x", "y"),),
         selection=choice,
-        shrink_path=path,
+        pool_path=path,
     )
     return fit_to_plain(found)
 
@@ -109,7 +109,7 @@ def test_a_whole_file_comes_back(tmp_path, whole):
     loaded = load_fit(tmp_path / "fit.yaml")
     save_fit(loaded, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_text() == (tmp_path / "fit.yaml").read_text()
-    assert loaded.law == ShrunkLaw(CATALOGUE["coupled-linear"], 0.01)
+    assert loaded.law == PooledLaw(CATALOGUE["coupled-linear"], 0.01)
     assert type(loaded.options) is FitOptions
 
 
@@ -133,8 +133,8 @@ REMOVE = object()
         ("options.restarts", 0, "restarts is 0; it must be 1 or more (options.restarts)."),
         ("options.hops", "few", "'options.hops' is not a finite number: 'few'."),
         ("options.solver", "basinhopping", "There is no solver 'basinhopping'. Did you mean"),
-        ("options.shrink", -1.0, "'options.shrink' is -1; it must be 0 or more."),
-        ("options.shrink", "auto", "'options.shrink' is not a finite number: 'auto'."),
+        ("options.pool", -1.0, "'options.pool' is -1; it must be 0 or more."),
+        ("options.pool", "auto", "'options.pool' is not a finite number: 'auto'."),
         ("data.model_size.min", 0.0, "'data.model_size' must have a positive min,"),
         ("data.model_size.min", 2e9, "'data.model_size' must have a positive min,"),
         ("data.tokens.max", 1.0, "'data.tokens' must have a positive min,"),
@@ -143,8 +143,8 @@ REMOVE = object()
         ("data.weights.d0", REMOVE, "'data.weights.d0' is missing. Make the file anew."),
         ("data.columns.weights.d9", "x", "'data.columns.weights.d9' is no key of this file."),
         ("data.mixtures", -1, "'data.mixtures' is not a count: -1."),
-        ("shrinkage.mean", [0.5], "'shrinkage' must have one error for each of its values."),
-        ("shrinkage.errors.more", [1.0], "'shrinkage' must have one error for each"),
+        ("pooling.mean", [0.5], "'pooling' must have one error for each of its values."),
+        ("pooling.errors.more", [1.0], "'pooling' must have one error for each"),
         ("targets", {}, "'targets' is empty. Make the file anew."),
         ("targets.t0.rows", -5, "'targets.t0.rows' is not a count: -5."),
         ("targets.t0.huber", -1e-6, "'targets.t0.huber' is -1e-06; it must be 0 or more."),

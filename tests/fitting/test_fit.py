@@ -33,7 +33,7 @@ from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
-from mixfit.laws.shrunk import parse_law
+from mixfit.laws.pooled import parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.target_rows import TargetRows
 

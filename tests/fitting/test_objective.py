@@ -17,7 +17,7 @@ from mixfit.laws.coefficients import PowerSum
 from mixfit.laws.formula import Formula
 
 DELTA = 1e-3
-SHRINKABLE = [law for law in CATALOGUE.values() if law.shrinkable]
+POOLABLE = [law for law in CATALOGUE.values() if law.poolable]
 
 every_law = pytest.mark.parametrize("law", CATALOGUE.values(), ids=CATALOGUE)
 designed = pytest.mark.parametrize("name", ["additive", "joint", "full", "coupled-joint"])
@@ -254,61 +254,19 @@ class TestAtAPoint:
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("law", SHRINKABLE, ids=[law.name for law in SHRINKABLE])
-class TestShrinkage:
-    def at(self, law, outer=0.7, shrink=0.5):
-        """The free objective and the shrunk one at a random point, the formula and the point."""
-        free, _, _ = make(law, 0)
-        formula = free.formula
-        theta = formula.random(np.random.default_rng(2))
-        for group in ("gamma_A", "gamma_B"):
-            if group in formula.slices:
-                theta[formula.slices[group]] = outer
-        return free, replace(free, shrink=shrink), theta
-
-    @pytest.mark.parametrize("outer", [0.7, -0.7])
-    def test_what_it_adds(self, law, outer):
-        free, shrunk, theta = self.at(law, outer)
-        params = free.formula.natural(theta)
-        expected = 0.0
-        for group in "AB":
-            corners = (  # logs of the values of A(h) or B(h) where one weight is 1
-                np.log(params[group])
-                if group in params
-                else params[f"gamma_{group}"][0] * np.log(params[f"C_{group}"])
-            )
-            expected += 0.25 * np.sum((corners - corners.mean()) ** 2)
-        assert expected > 0.01
-        assert shrunk.at(theta).value - free.at(theta).value == pytest.approx(expected)
-        assert shrunk.penalty(theta).value == pytest.approx(expected)
-        assert free.penalty(theta).value == 0
-
-    @pytest.mark.parametrize("outer", [0.7, -0.7])
-    def test_it_is_an_addend(self, law, outer):
-        free, shrunk, theta = self.at(law, outer)
-        penalty, without, here = shrunk.penalty(theta), free.at(theta), shrunk.at(theta)
-        gradient, matrix = without.model
-        np.testing.assert_allclose(here.gradient, without.gradient + penalty.gradient, rtol=1e-12)
-        np.testing.assert_allclose(here.model.gradient, gradient + penalty.gradient, rtol=1e-12)
-        np.testing.assert_allclose(here.model.matrix, matrix + penalty.matrix, rtol=1e-12)
-
-    def test_its_model_against_differences(self, law):
-        """Its matrix is exact, as the logs are linear in theta."""
-        free, shrunk, _ = self.at(law, shrink=0.01)
-        for seed in range(3):
-            theta = free.formula.random(np.random.default_rng(seed))
-            penalty = shrunk.penalty(theta)
-            for i, step in enumerate(1e-6 * np.eye(len(theta))):
-                above, below = shrunk.penalty(theta + step), shrunk.penalty(theta - step)
-                slope = (above.value - below.value) / 2e-6
-                assert slope == pytest.approx(penalty.gradient[i], abs=1e-8)
-                slopes = (above.gradient - below.gradient) / 2e-6
-                assert slopes == pytest.approx(penalty.matrix[i], abs=1e-7)
-            added = shrunk.at(theta).model.matrix - free.at(theta).model.matrix
-            np.testing.assert_allclose(
-                added, penalty.matrix, atol=1e-9 * np.abs(added).max() + 1e-9
-            )
-            assert np.linalg.eigvalsh(penalty.matrix).min() > -1e-10
+@pytest.mark.parametrize("law", POOLABLE, ids=lambda law: law.name)
+def test_a_prior_is_an_addend(law):
+    free, _, _ = make(law, 0)
+    theta = free.formula.random(np.random.default_rng(2))
+    pooled = replace(free, pool=0.5)
+    penalty, without, here = pooled.penalty, free.at(theta), pooled.at(theta)
+    assert here.value - without.value == pytest.approx(penalty.value(theta))
+    assert penalty.value(theta) > 0.01
+    gradient, matrix = without.model
+    slope = penalty.gradient(theta)
+    np.testing.assert_allclose(here.gradient, without.gradient + slope, rtol=1e-12)
+    np.testing.assert_allclose(here.model.gradient, gradient + slope, rtol=1e-12)
+    np.testing.assert_allclose(here.model.matrix, matrix + penalty.matrix, rtol=1e-12)
 
 
 class TestBlocks:

@@ -10,13 +10,13 @@ from mixfit.fitting.blocks import make_blocks, sampled
 from mixfit.fitting.objective import Objective
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
-from mixfit.laws.shrunk import ShrunkLaw, parse_law
+from mixfit.fitting.solvers import descend
+from mixfit.laws.pooled import PooledLaw, parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.target_rows import TargetRows
 
 QUICK = FitOptions(restarts=3, hops=2)
 FASTEST = FitOptions(restarts=1, hops=0)
-TIED = {"coupled-linear": "coupled", "joint": "additive", "coupled-joint": "coupled"}
 
 
 def make_runs():
@@ -89,51 +89,30 @@ def searched():
     return TargetSearch(TargetRows.of(runs, "web"), QUICK)
 
 
-class TestShrinkage:
-    """Its limits are laws of their own."""
+class TestPath:
+    STRENGTHS = (1.0, 0.1, 0.01, 0.0)
 
-    @pytest.mark.parametrize(("law", "tied"), TIED.items())
-    def test_strong_shrinkage_is_the_tied_law(self, searched, law, tied):
-        free = searched.objective(parse_law(law))
-
-        def unshrunk(text):
-            return free.at(searched.solve(parse_law(text)).theta).value
-
-        smaller = searched.solve(parse_law(tied)).solution.point.value
-        assert unshrunk(f"{law}:inf") == pytest.approx(smaller, rel=1e-5)
-        assert unshrunk(f"{law}:1e7") == pytest.approx(smaller, rel=1e-5)
-        assert unshrunk(f"{law}:0") == pytest.approx(unshrunk(law), rel=1e-4)
-
-    @pytest.mark.parametrize("law", TIED)
-    def test_all_domains_of_the_tied_law_are_alike(self, searched, law):
-        solved = searched.solve(parse_law(f"{law}:inf"))
-        assert solved.solution.point.value == solved.objective.at(solved.theta).value
-        params = solved.formula.natural(solved.theta)
-        for group in ("A", "B"):
-            values = params.get(f"C_{group}", params.get(group))
-            assert len(values) == 3
-            np.testing.assert_allclose(values, values[0])
-
-    def test_the_tied_form_of_full_is_found_in_its_own_units(self, searched):
-        free, tied = (searched.objective(parse_law(law)) for law in ("full", "full:inf"))
-        theta = tied.formula.random(np.random.default_rng(0))
-        same = free.formula.embedded(tied.formula, theta)
-        assert free.at(same).value == pytest.approx(tied.at(theta).value, rel=1e-9)
-
-    def test_a_path_ends_at_the_tied_and_the_free_law(self, searched):
-        shrinks = (np.inf, 0.1, 0.01, 0.0)
+    def test_less_pooling_fits_better_and_pulls_more(self, searched):
         law = parse_law("coupled-linear").law
-        path = searched.path(law, shrinks)
-        for theta, shrink in zip(path, shrinks, strict=True):
-            if shrink in (0.0, np.inf):
-                solved = searched.solve(ShrunkLaw(law, shrink))
-                np.testing.assert_array_equal(theta, solved.theta)
-        free = searched.objective(ShrunkLaw(law))
+        path = searched.path(law, self.STRENGTHS)
+        free = searched.objective(PooledLaw(law))
         values = [free.at(theta).value for theta in path]
         assert values == sorted(values, reverse=True)
-        pulls = [searched.objective(ShrunkLaw(law, 1.0)).penalty(theta).value for theta in path]
+        pulls = [searched.objective(PooledLaw(law, 1.0)).penalty.value(theta) for theta in path]
         assert pulls == sorted(pulls)
-        assert pulls[0] == pytest.approx(0, abs=1e-12)
+        assert pulls[0] < 0.01 * pulls[-1]
+
+    def test_each_is_a_minimum_of_its_own_objective(self, searched):
+        law = parse_law("additive").law
+        for theta, strength in zip(searched.path(law, self.STRENGTHS), self.STRENGTHS, strict=True):
+            objective = searched.objective(PooledLaw(law, strength))
+            lower = descend(objective, theta).value
+            assert objective.at(theta).value <= lower * (1 + 1e-4)
+
+    def test_the_laws_contained_are_pooled_as_hard(self, searched):
+        """So that a larger law never ends higher."""
+        smaller = searched.solve(parse_law("additive:0.05")).solution.point.value
+        assert searched.solve(parse_law("joint:0.05")).solution.point.value <= smaller
 
 
 class TestDrawStart:

@@ -27,7 +27,7 @@ from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.formula import Formula
-from mixfit.laws.shrunk import ShrunkLaw
+from mixfit.laws.pooled import PooledLaw
 from mixfit.mixture.planner import optimize
 from mixfit.runs.runs import Runs
 
@@ -76,7 +76,7 @@ def test_a_fit_file_names_the_law_by_its_module(law, tmp_path):
     made = random_fit(law.name, K, 2, 0)
     save_fit(made, tmp_path / "fit.yaml")
     again = load_fit(tmp_path / "fit.yaml")
-    assert again.law == ShrunkLaw(law)
+    assert again.law == PooledLaw(law)
     assert again.targets["t0"].form == law
     mixture = optimize(again, model_size=7e9, tokens=1.5e11)
     assert mixture.certified

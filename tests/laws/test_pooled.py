@@ -1,0 +1,48 @@
+"""Laws with how hard they are pooled, as values and as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from mixfit.base.errors import UsageError
+from mixfit.laws.catalogue import ADDITIVE, CATALOGUE, CHINCHILLA, JOINT
+from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of, parse_law
+
+
+def test_laws_are_read_with_their_strength():
+    assert parse_law("joint") == PooledLaw(CATALOGUE["joint"])
+    assert parse_law("coupled-linear:0.01").pool == 0.01
+    for text, message in {
+        "chinchilla:0.1": (
+            "The law chinchilla has no parameter for each domain that --pool could pull together."
+            " Laws that have: simple, additive, joint, full, powered, coupled, coupled-linear,"
+            " coupled-joint."
+        ),
+        "joint:strong": "--pool strong: give a number of 0 or more, auto or none.",
+        "joint:-1": "--pool -1: give a number of 0 or more, auto or none.",
+        "joint:nan": "--pool nan: give a number of 0 or more, auto or none.",
+        "joint:inf": "--pool inf: give a number of 0 or more, auto or none.",
+    }.items():
+        with pytest.raises(UsageError) as caught:
+            parse_law(text)
+        assert caught.value.said_with("--{}".format) == message
+
+
+@pytest.mark.parametrize("text", ["joint", "joint:0.01", "joint:0", "joint:auto"])
+def test_text_comes_back(text):
+    assert str(parse_law(text)) == text
+
+
+def test_no_digit_of_a_strength_is_lost():
+    assert parse_law(str(PooledLaw(JOINT, 0.0123456789))).pool == 0.0123456789
+
+
+def test_a_law_in_any_form():
+    assert law_of("joint:auto") == law_of(AutoLaw(JOINT)) == AutoLaw(JOINT)
+    assert law_of("joint") == law_of("joint:none") == law_of(JOINT) == PooledLaw(JOINT)
+
+
+def test_what_a_pooled_law_contains_is_pooled_as_hard():
+    assert PooledLaw(JOINT).contains == (PooledLaw(ADDITIVE),)
+    assert PooledLaw(JOINT, 0.1).contains == (PooledLaw(ADDITIVE, 0.1),)
+    assert PooledLaw(ADDITIVE, 0.1).contains == (PooledLaw(CHINCHILLA),)
