@@ -1,1 +1,1 @@
-"""What every room uses: arrays, errors, numbers, files, parallel work."""
+"""What every room uses: arrays, errors, numbers, metrics, files, parallel work."""

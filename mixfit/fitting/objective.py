@@ -1,6 +1,6 @@
 """The Huber loss of a law on runs: value, gradient and Gauss-Newton matrix (the paper's eq. 6).
 
-This is the one evaluation of laws beside `mixfit.laws.formula`: on rows in blocks, for speed.
+Laws are evaluated here on rows in blocks, for speed; `mixfit.laws.formula` is the plain way.
 """
 
 from __future__ import annotations

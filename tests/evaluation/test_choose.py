@@ -76,11 +76,11 @@ def test_what_cannot_be_held_out_is_left_out():
         selection_splits(table(mixtures=1, sizes=(1e8,)))
     assert str(caught.value) == (
         "There is nothing to hold out, as auto must: the rows have one mixture, fewer than three"
-        " model sizes and too few training lengths. Name a law, or a shrinkage."
+        " model sizes and too few training lengths. Name a law."
     )
 
 
-def test_a_law_whose_shrinkage_cannot_be_chosen_is_left_out(monkeypatch, tmp_path):
+def test_a_law_of_which_no_strength_can_be_chosen_is_left_out(monkeypatch, tmp_path):
     only(monkeypatch, "chinchilla", "coupled-linear:auto")
     runs = table(mixtures=2, sizes=(1e8,))  # a fold leaves one mixture to fit
     chosen = fit_auto(runs, options=QUICK, jobs=1)

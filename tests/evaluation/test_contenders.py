@@ -54,7 +54,7 @@ class TestNames:
             ["joint", CATALOGUE["joint"]],
             ["joint", PooledLaw(CATALOGUE["joint"])],
         ],
-        ids=["names", "a name and a law", "a name and a law without shrinkage"],
+        ids=["names", "a name and a law", "a name and a law that is not pooled"],
     )
     def test_one_given_twice(self, twice):
         with pytest.raises(UsageError) as caught:

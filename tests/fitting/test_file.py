@@ -122,7 +122,7 @@ REMOVE = object()
         ("law", "coupled-liner", "There is no law 'coupled-liner'. Did you mean 'coupled-linear'?"),
         ("law", "no_such_module:LAW", ""),
         ("law", "many\nlines" * 1000, "There is no law 'many\\nlines"),
-        ("law", "additive", "The law additive has no coefficient for each domain"),
+        ("law", "chinchilla", "The law chinchilla has no parameter for each domain"),
         ("domains", ["d0", "d0", "d1"], "'domains' must name each domain once."),
         ("domains", [], "'domains' must name each domain once."),
         ("domains", ["d0", "d1"], "'data.weights.d2' is no key of this file. Did you mean"),
