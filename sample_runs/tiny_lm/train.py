@@ -21,6 +21,8 @@ BETAS = (0.9, 0.95)
 #: Fully decoupled: it is not multiplied by the learning rate.
 WEIGHT_DECAY = 1e-4
 LARGEST_NORM = 1.0
+#: Parameters are averaged with weights that grow as step^AVERAGE: over about the last 5% of a run.
+AVERAGE = 20
 #: Validation sequences of each target, evenly spaced over its text.
 VALIDATION_SEQUENCES = 128
 #: Seconds between the states that a stopped group goes on from.
@@ -78,6 +80,7 @@ class State:
 
     step: int
     parameters: Parameters
+    mean: Parameters
     first: Parameters
     second: Parameters
     used: list[list[int]]
@@ -120,10 +123,14 @@ def train(
         forward(state.parameters, torch.from_numpy(batch).to(device)).sum().backward()
         _adam(state, rate * min(1.0, state.step / WARM_UP))
         if state.step in stops:
-            measured = {n: _measure(forward, state.parameters, v) for n, v in validation.items()}
+            measured = {
+                f"{kind}_{name}": _measure(forward, parameters, windows)
+                for kind, parameters in (("loss", state.mean), ("last", state.parameters))
+                for name, windows in validation.items()
+            }
             for m, (run, stream) in enumerate(zip(runs, streams, strict=True)):
                 row = _row(run, stream, state.step, rates[m])
-                state.rows.append(row | {f"loss_{name}": v[m] for name, v in measured.items()})
+                state.rows.append(row | {column: v[m] for column, v in measured.items()})
         now = time.monotonic()
         state.seconds, last = state.seconds + now - last, now
         if now - kept > SAVE_EVERY:
@@ -138,12 +145,16 @@ def _begin(runs: list[Run], device: torch.device) -> State:
     drawn = initial(runs[0].size.shape, [run.entropy for run in runs])
     parameters = {name: p.to(device) for name, p in drawn.items()}
     first, second = ({n: torch.zeros_like(p) for n, p in parameters.items()} for _ in range(2))
-    return State(0, parameters, first, second, [[0] * len(DOMAINS) for _ in runs], [], 0.0)
+    mean = {name: p.clone() for name, p in parameters.items()}
+    return State(0, parameters, mean, first, second, [[0] * len(DOMAINS) for _ in runs], [], 0.0)
 
 
 @torch.no_grad()
 def _adam(state: State, rate: Tensor) -> None:
-    """One step of AdamW with a learning rate of each model, gradients clipped by their norm."""
+    """One step of AdamW with a learning rate of each model, gradients clipped by their norm.
+
+    And one step of the polynomial-decay averaging of parameters (Shamir and Zhang 2013).
+    """
     gradients = {name: p.grad for name, p in state.parameters.items()}
     squares = [g.square().sum((1, 2), keepdim=True) for g in gradients.values()]
     clip = (LARGEST_NORM / (sum(squares).sqrt() + 1e-6)).clamp(max=1.0)
@@ -155,6 +166,7 @@ def _adam(state: State, rate: Tensor) -> None:
         move = first / ((second / debias[1]).sqrt_() + 1e-8) * (rate / debias[0])
         parameter.mul_(1 - WEIGHT_DECAY).sub_(move)
         parameter.grad = None
+        state.mean[name].lerp_(parameter, (AVERAGE + 1) / (AVERAGE + state.step))
 
 
 @torch.no_grad()
