@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from model import CONTEXT, Parameters, initial, losses
+from model import CONTEXT, Parameters, Shape, initial, losses
 from numpy.typing import NDArray
 from plan import BATCH, Run
 from text import DOMAINS
@@ -85,7 +86,7 @@ class State:
     second: Parameters
     used: list[list[int]]
     rows: list[dict[str, object]]
-    seconds: float
+    seconds: float  # Of processor time, which others on the machine do not stretch.
 
 
 def train(
@@ -113,10 +114,10 @@ def train(
         stream.used = used
     for parameter in state.parameters.values():
         parameter.requires_grad_()
-    forward = torch.compile(losses, dynamic=False) if compiled else losses
+    forward = _compiled(runs[0].size.shape, len(runs)) if compiled else losses
     rate = torch.tensor(rates, device=device)[:, None, None]
 
-    last, kept = time.monotonic(), time.monotonic()
+    last, kept = time.process_time(), time.monotonic()
     while state.step < steps:
         state.step += 1
         batch = np.stack([stream.batch(state.step) for stream in streams]).astype(np.int64)
@@ -131,14 +132,27 @@ def train(
             for m, (run, stream) in enumerate(zip(runs, streams, strict=True)):
                 row = _row(run, stream, state.step, rates[m])
                 state.rows.append(row | {column: v[m] for column, v in measured.items()})
-        now = time.monotonic()
+        now = time.process_time()
         state.seconds, last = state.seconds + now - last, now
-        if now - kept > SAVE_EVERY:
+        if time.monotonic() - kept > SAVE_EVERY:
             _write(state, saved)
-            kept = now
+            kept = time.monotonic()
     table = pd.DataFrame(state.rows)
-    table["group_seconds"] = round(state.seconds, 1)
+    table["cpu_seconds_of_group"] = round(state.seconds, 1)
     return table
+
+
+Forward = Callable[[Parameters, Tensor], Tensor]
+
+
+@lru_cache(maxsize=1)
+def _compiled(shape: Shape, models: int) -> Forward:
+    """`losses` compiled for groups of this shape; what was compiled for another one is dropped.
+
+    Else the compiler counts shapes, and gives up at the ninth.
+    """
+    torch.compiler.reset()
+    return torch.compile(losses, dynamic=False)
 
 
 def _begin(runs: list[Run], device: torch.device) -> State:
@@ -170,10 +184,9 @@ def _adam(state: State, rate: Tensor) -> None:
 
 
 @torch.no_grad()
-def _measure(
-    forward: Callable[[Parameters, Tensor], Tensor], parameters: Parameters, windows: Tensor
-) -> list[float]:
+def _measure(forward: Forward, parameters: Parameters, windows: Tensor) -> list[float]:
     """The validation loss of each model on windows (n, CONTEXT + 1), in nats per token."""
+    parameters = {name: parameter.detach() for name, parameter in parameters.items()}
     models = len(parameters["norm"])
     # Repeated, not expanded: the layout of a training batch, so that no other is compiled for.
     parts = [forward(parameters, part.repeat(models, 1, 1)) for part in windows.split(BATCH)]
