@@ -4,6 +4,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import experiment
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,3 +123,21 @@ def test_clean_text():
     page = "<html><head><title>x</title></head><p>Gr&uuml;&szlig;e</p><!-- no --></html>"
     assert clean(page, "html") == "Grüße"
     assert clean('.\\" note\n.SH NAME\nls', "roff") == ".SH NAME\nls"
+
+
+def test_the_experiment_reads_what_optimize_writes(tmp_path: Path):
+    path = tmp_path / "mixture.yaml"
+    path.write_text(
+        "mixtures:\n- {tokens: 1.0, weights: {c: 0.4, german: 0.1, python: 0.3, english: 0.2}}\n"
+    )
+    assert experiment.read_mixture(path) == (0.3, 0.4, 0.1, 0.2)
+    compared = experiment.others()
+    assert list(compared) == ["uniform", "natural", "held0", "held1"]
+    assert all(abs(sum(weights) - 1) < 1e-9 for weights in compared.values())
+
+
+def test_a_name_that_is_trained_on_another_mixture_is_refused():
+    run = Run("experiment", SIZES["788k"], "best-average", (0.25,) * 4, 1, 1024)
+    other = {f"weight_{name}": [h] for name, h in zip(DOMAINS, (0.2, 0.3, 0.25, 0.25), strict=True)}
+    with pytest.raises(SystemExit, match="another mixture"):
+        experiment.check_weights(pd.DataFrame({"run_id": [run.run_id]} | other), [run])

@@ -23,12 +23,13 @@ from tokenizer import Tokens
 from train import train
 
 HERE = Path(__file__).parent
+WORK = Path("~/.cache/mixfit-tiny-lm").expanduser()
 
 
 def main() -> None:
     """Parses the command line and does what it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--work", type=Path, default=Path("~/.cache/mixfit-tiny-lm").expanduser())
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", dest="compiled", action="store_false")
     commands = parser.add_subparsers(dest="command", required=True)
