@@ -38,6 +38,7 @@ def main() -> None:
     rates.add_argument("sizes", nargs="+", choices=SIZES)
     training = commands.add_parser("train", help="train what is not trained yet")
     training.add_argument("stages", nargs="*", default=list(STAGES))
+    training.add_argument("--first", type=int, help="only so many runs of each stage")
     commands.add_parser("tables", help="write the tables")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -49,7 +50,7 @@ def main() -> None:
             bench.choose_rate(name)
     elif given.command == "train":
         for stage in given.stages:
-            bench.train_runs(stage_runs(stage))
+            bench.train_runs(stage_runs(stage)[: given.first])
     else:
         bench.write_tables()
 
