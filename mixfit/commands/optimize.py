@@ -196,7 +196,7 @@ def optimize(
         if form == "yaml":
             text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
-            text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
+            text = render(mixtures, form, {} if prefixes is None else read_prefixes(prefixes))
         write_text(path, text)
 
     finish(
