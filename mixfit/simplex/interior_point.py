@@ -105,7 +105,7 @@ def solve(
             if left <= 0 or not moved:
                 break
         elif converged:
-            state.lower_weight(goal)
+            state.weight = max(goal, 0.1 * state.weight)
     return Solved(state.x, state.value, state.multipliers)
 
 
@@ -131,9 +131,6 @@ class _State:
     @property
     def multipliers(self) -> Array:
         return self._dual[len(self._limit) :]
-
-    def lower_weight(self, goal: float) -> None:
-        self.weight = max(goal, 0.1 * self.weight)
 
     def _slacks(self, x: Array, c: Array) -> Array:
         linear = np.empty(len(self._limit))
@@ -164,7 +161,9 @@ class _State:
         change = rows @ move  # of the constraints; slacks change by minus that
         target = self.weight / self._slack + stiff * change
         moved = self._advance(move, change, decrement)
-        self._update_dual(target)
+        # The multipliers move too, but stay in reach of what the barrier says.
+        central = self.weight / self._slack
+        self._dual = np.clip(target, central * 1e-2, central * 1e2)
         return decrement, moved
 
     def _direction(self, slope: Array, hessian: Array) -> Array:
@@ -209,11 +208,6 @@ class _State:
                     return moved
             length *= 0.5
         return False
-
-    def _update_dual(self, target: Array) -> None:
-        """Move the multipliers, but keep them in reach of what the barrier says."""
-        central = self.weight / self._slack
-        self._dual = np.clip(target, central * 1e-2, central * 1e2)
 
 
 def _turned(matrix: Array, right: Array) -> Array:
