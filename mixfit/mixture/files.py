@@ -42,14 +42,13 @@ def rounded(weights: Array, decimals: int = DECIMALS) -> list[float]:
     return [count / 10**decimals for count in _counts(weights, 10**decimals)]
 
 
-def percentages(weights: Array, decimals: int = 1) -> list[str]:
-    """Write weights as percentages that sum to exactly 100.
+def percentages(weights: Array) -> list[str]:
+    """Write weights as percentages with one decimal that sum to exactly 100.
 
     >>> percentages(np.array([1, 1, 1]) / 3)
     ['33.4', '33.3', '33.3']
     """
-    unit: int = 10**decimals
-    return [f"{count / unit:.{decimals}f}" for count in _counts(weights, 100 * unit)]
+    return [f"{count / 10:.1f}" for count in _counts(weights, 1000)]
 
 
 def _counts(weights: Array, total: int) -> list[int]:

@@ -196,14 +196,14 @@ class BudgetSearch:
         try:
             return minimise(objective, polytope, limits, starts, convex=convex, few=bool(near))
         except InfeasibleError:
-            raise UsageError(self._clash(polytope, starts)) from None
+            raise UsageError(self._clash(starts)) from None
 
     def _allowed(self, h: Array) -> bool:
         """Tell whether the pull is finite at a mixture."""
         prior = self.question.prior
         return prior is None or not np.any(h[prior == 0] > 0)
 
-    def _clash(self, polytope: Polytope, starts: Sequence[Array]) -> str:
+    def _clash(self, starts: Sequence[Array]) -> str:
         """Name the constraints that cannot hold together with the limits on losses."""
         k = len(self.question.domains)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TO_BOUNDARY = 0.99
 _BACKTRACKS = 40
+_MOST_STEPS = 150
 
 
 class Program(Protocol):
@@ -79,7 +80,6 @@ def solve(
     first: float = 1e-2,
     last: float = 1e-13,
     sharpen: int = 3,
-    steps: int = 150,
 ) -> Solved:
     """Minimise f over a region, from a start strictly inside it.
 
@@ -92,11 +92,10 @@ def solve(
         last: the last barrier's weight: f ends above its minimum by about so much for each
             constraint.
         sharpen: Newton steps at the last barrier; each squares the error that is left.
-        steps: at the most.
     """
     state = _State(program, region, start, first * scale)
     goal, left = last * scale, sharpen
-    for _ in range(steps):
+    for _ in range(_MOST_STEPS):
         decrement, moved = state.step()
         converged = decrement <= 0.1 * state.weight * state.count or not moved
         if state.weight <= goal:
