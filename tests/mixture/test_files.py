@@ -81,7 +81,7 @@ def test_a_study_is_written_too(fit, tmp_path):
 def test_formats(mixture, tmp_path):
     weights = json.loads(render([mixture], "json", {}))
     assert sum(round(x * 1e6) for x in weights.values()) == 10**6
-    hf = json.loads(render([mixture], "hf"))
+    hf = json.loads(render([mixture], "hf", {}))
     assert dict(zip(hf["domains"], hf["probabilities"], strict=True)) == weights
     (tmp_path / "m.csv").write_text(render([mixture], "csv", {}))
     assert read_mixture(tmp_path / "m.csv") == weights
