@@ -41,7 +41,7 @@ def available_processors() -> int:
 
 
 @contextmanager
-def _silent(label: str, total: int) -> Iterator[Callable[[], None]]:
+def silent(label: str, total: int) -> Iterator[Callable[[], None]]:
     """Tell nobody."""
     yield lambda: None
 
@@ -54,7 +54,7 @@ class Executor:
     """
 
     def __init__(
-        self, jobs: int | None = 1, *, cluster: str | None = None, progress: Progress = _silent
+        self, jobs: int | None = 1, *, cluster: str | None = None, progress: Progress = silent
     ) -> None:
         """Choose.
 

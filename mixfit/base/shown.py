@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    Layout = Callable[[object], str]
+    from collections.abc import Callable
 
 TEXT, HTML = "text", "html"
-_layouts: dict[str, Mapping[str, Layout]] = {}
+_layouts: dict[str, Callable[[object, str], str]] = {}
 
 
 class Shown:
@@ -21,24 +19,21 @@ class Shown:
     """
 
     def __str__(self) -> str:
-        layout = _layout_of(self, TEXT)
-        return repr(self) if layout is None else layout(self)
+        return self._laid_out(TEXT)
 
-    def _repr_html_(self) -> str | None:
-        layout = _layout_of(self, HTML)
-        return None if layout is None else layout(self)
+    def _repr_html_(self) -> str:
+        return self._laid_out(HTML)
+
+    def _laid_out(self, form: str) -> str:
+        names = (base.__name__ for base in type(self).__mro__)
+        return next(_layouts[name] for name in names if name in _layouts)(self, form)
 
 
-def show_by(name: str, layouts: Mapping[str, Layout]) -> None:
+def show_by(name: str, layout: Callable[[object, str], str]) -> None:
     """Leave how the results of a type are laid out.
 
     Args:
         name: of the type. Not the type: to import them all would make importing mixfit slow.
-        layouts: `TEXT` and `HTML` to a function that makes it of a result.
+        layout: from a result and `TEXT` or `HTML` to that form of it.
     """
-    _layouts[name] = layouts
-
-
-def _layout_of(result: object, kind: str) -> Layout | None:
-    names = (base.__name__ for base in type(result).__mro__)
-    return next((_layouts[name][kind] for name in names if name in _layouts), None)
+    _layouts[name] = layout

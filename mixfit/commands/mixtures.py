@@ -183,16 +183,12 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
         from mixfit.runs.read import read_runs
 
         weights = list(fit.data.columns.weights.values())
-        return _distinct(read_runs(list(sources), weights=weights, domains=fit.domains))
+        return read_runs(list(sources), weights=weights, domains=fit.domains).mixtures
     try:
         runs = _fitted_runs(fit)
     except MixfitError:  # such as a column that was renamed: they are a help, not a need
         runs = None
-    return np.zeros((0, len(fit.domains))) if runs is None else _distinct(runs)
-
-
-def _distinct(runs: Runs) -> Array:
-    return np.asarray(runs.mixtures, dtype=np.float64)
+    return np.zeros((0, len(fit.domains))) if runs is None else runs.mixtures
 
 
 def _fitted_runs(fit: Fit) -> Runs | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,11 +10,7 @@ from mixfit.commands.options import FitArgument, Out, Quiet  # noqa: TC001 (type
 from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mixfit.base.arrays import Array
-    from mixfit.mixture.planner import Planner
-    from mixfit.mixture.result import Mixture, PureTarget, Study
+    from mixfit.mixture.result import Mixture, PureTarget
 
 _BUDGET, _ASKED, _COMPARED = "Budget", "Constraints", "Comparison"
 _NONE_OBSERVED = (
@@ -23,9 +18,10 @@ _NONE_OBSERVED = (
 )
 
 
-def _repeated(metavar: str, text: str, panel: str) -> typer.models.OptionInfo:
+def _option(metavar: str, text: str, panel: str, *names: str) -> typer.models.OptionInfo:
+    """Declare an option without a default to show, which has the parameter's name or another."""
     option: typer.models.OptionInfo = typer.Option(
-        metavar=metavar, help=text, show_default=False, rich_help_panel=panel
+        *names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel
     )
     return option
 
@@ -37,7 +33,7 @@ def optimize(
     fit: FitArgument,
     target: Annotated[
         Texts,
-        _repeated(
+        _option(
             "NAME[=WEIGHT][,...]",
             "Targets to do well on, names or globs; [default: all alike]",
             _BUDGET,
@@ -52,54 +48,42 @@ def optimize(
         ),
     ] = False,
     model_size: Annotated[
-        Texts, _repeated("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET)
+        Texts, _option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET)
     ] = None,
     tokens: Annotated[
-        Texts, _repeated("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
+        Texts, _option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
     ] = None,
     flops: Annotated[
         str | None,
-        _repeated("C", "Choose N and D too, with 6 N D = C FLOPs, such as 1e21.", _BUDGET),
+        _option("C", "Choose N and D too, with 6 N D = C FLOPs, such as 1e21.", _BUDGET),
     ] = None,
     model_size_range: Annotated[
         str | None,
-        _repeated(
+        _option(
             "N,N",
             "Sizes searched with --flops. [default: the smallest fitted to 100 times the largest]",
             _BUDGET,
         ),
     ] = None,
     tokens_range: Annotated[
-        str | None, _repeated("D,D", "Tokens searched with --flops; likewise.", _BUDGET)
+        str | None, _option("D,D", "Tokens searched with --flops; likewise.", _BUDGET)
     ] = None,
     at_least: Annotated[
         Texts,
-        typer.Option(
-            "--min",
-            metavar="NAME=SHARE",
-            help="Smallest weight of a domain or group.",
-            show_default=False,
-            rich_help_panel=_ASKED,
-        ),
+        _option("NAME=SHARE", "Smallest weight of a domain or group.", _ASKED, "--min"),
     ] = None,
     at_most: Annotated[
         Texts,
-        typer.Option(
-            "--max",
-            metavar="NAME=SHARE",
-            help="Largest weight of a domain or group.",
-            show_default=False,
-            rich_help_panel=_ASKED,
-        ),
+        _option("NAME=SHARE", "Largest weight of a domain or group.", _ASKED, "--max"),
     ] = None,
-    fix: Annotated[Texts, _repeated("NAME=SHARE", "Weight of a domain or group.", _ASKED)] = None,
+    fix: Annotated[Texts, _option("NAME=SHARE", "Weight of a domain or group.", _ASKED)] = None,
     group: Annotated[
         Texts,
-        _repeated("NAME=D,D", "Name a group of domains, whose weights are summed.", _ASKED),
+        _option("NAME=D,D", "Name a group of domains, whose weights are summed.", _ASKED),
     ] = None,
     available: Annotated[
         Texts,
-        _repeated(
+        _option(
             "NAME=TOKENS|FILE", "Unique tokens that there are of a domain, such as 10B.", _ASKED
         ),
     ] = None,
@@ -109,7 +93,7 @@ def optimize(
     ] = 4.0,
     prior: Annotated[
         str | None,
-        _repeated(
+        _option(
             "FILE|uniform|observed|D=SHARE,...", "Mixture to be pulled towards, by --kl.", _ASKED
         ),
     ] = None,
@@ -123,7 +107,7 @@ def optimize(
     ] = 0.0,
     no_worse_than: Annotated[
         Texts,
-        _repeated(
+        _option(
             "TARGET=LOSS|MIXTURE",
             "Largest loss of a target, or a mixture (FILE, uniform, observed or D=SHARE,...) that "
             "no target may be worse than.",
@@ -132,11 +116,11 @@ def optimize(
     ] = None,
     baseline: Annotated[
         Texts,
-        _repeated("NAME=FILE|D=SHARE,...", "A mixture to compare with.", _COMPARED),
+        _option("NAME=FILE|D=SHARE,...", "A mixture to compare with.", _COMPARED),
     ] = None,
     runs: Annotated[
         Texts,
-        _repeated(
+        _option(
             "RUNS",
             "Runs whose mixtures to compare with. [default: the files fitted, if unchanged]",
             _COMPARED,
@@ -152,7 +136,7 @@ def optimize(
     ] = "yaml",
     prefixes: Annotated[
         str | None,
-        _repeated("FILE", "Lines 'domain: prefix' for --format megatron.", "Output"),
+        _option("FILE", "Lines 'domain: prefix' for --format megatron.", "Output"),
     ] = None,
     out: Out = None,
     quiet: Quiet = False,
@@ -193,24 +177,26 @@ def optimize(
     sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
-    request = Request(
-        planner,
-        sizes or (None,),
-        lengths or (None,),
-        None if flops is None else texts.number(flops, "--flops"),
-        texts.span(model_size_range, "--model-size-range"),
-        texts.span(tokens_range, "--tokens-range"),
-        each_target,
-        compared,
-    )
-    result = answer(request)
-    mixtures, pure, study = result.mixtures, result.pure, result.study
+    N: tuple[float | None, ...] = sizes or (None,)
+    D: tuple[float | None, ...] = lengths or (None,)
+    budget = None if flops is None else texts.number(flops, "--flops")
+    sizes_searched = texts.span(model_size_range, "--model-size-range")
+    tokens_searched = texts.span(tokens_range, "--tokens-range")
+    mixtures: tuple[Mixture, ...] = ()
+    pure: tuple[PureTarget, ...] = ()
+    if each_target:
+        pure = planner.each_target(N[0], D[0])
+    elif budget is None:
+        mixtures = planner.grid(N, D)
+    else:
+        mixtures = (planner.for_flops(budget, sizes_searched, tokens_searched),)
+    study = planner.study(mixtures[0], compared) if len(mixtures) == 1 else None
 
     def write(path: str) -> None:
         if form == "yaml":
             text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
-            text = render(mixtures, form, None if prefixes is None else read_prefixes(prefixes))
+            text = render(mixtures, form, {} if prefixes is None else read_prefixes(prefixes))
         write_text(path, text)
 
     finish(
@@ -220,52 +206,3 @@ def optimize(
         quiet=quiet,
         always=[] if len(observed) else [Remark("note", _NONE_OBSERVED)],
     )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be found.
-
-    Attributes:
-        planner: of the fit, for the targets and under the constraints.
-        model_sizes: N of the budgets.
-        tokens: D of the budgets; there is one for each N and D.
-        flops: in place of these, or None.
-        model_size_range: the smallest and the largest N searched for the FLOPs, or None.
-        tokens_range: likewise D.
-        each_target: find the best mixture for each target alone.
-        baselines: mixtures to compare with.
-    """
-
-    planner: Planner
-    model_sizes: tuple[float | None, ...]
-    tokens: tuple[float | None, ...]
-    flops: float | None
-    model_size_range: tuple[float, float] | None
-    tokens_range: tuple[float, float] | None
-    each_target: bool
-    baselines: Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was found: mixtures by budget or by target, and more about an only one."""
-
-    mixtures: tuple[Mixture, ...] = ()
-    pure: tuple[PureTarget, ...] = ()
-    study: Study | None = None
-
-
-def answer(request: Request) -> Answer:
-    """Find what is requested."""
-    planner = request.planner
-    if request.each_target:
-        return Answer(pure=planner.each_target(request.model_sizes[0], request.tokens[0]))
-    if request.flops is None:
-        mixtures = planner.grid(request.model_sizes, request.tokens)
-    else:
-        ranges = request.model_size_range, request.tokens_range
-        mixtures = (planner.for_flops(request.flops, *ranges),)
-    if len(mixtures) > 1:
-        return Answer(mixtures)
-    return Answer(mixtures, study=planner.study(mixtures[0], request.baselines))

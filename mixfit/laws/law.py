@@ -192,18 +192,14 @@ class Law:
         Raises:
             NotApplicableError: if the law means nothing for this target.
         """
-
-        def of_target(unbound: Coefficient | None) -> Coefficient | None:
-            return None if unbound is None else unbound.bound(domains, target)
-
         return self._with_terms(
             replace(
-                t,
-                coefficient=t.coefficient.bound(domains, target),
-                n=of_target(t.n),
-                d=of_target(t.d),
+                term,
+                coefficient=term.coefficient.bound(domains, target),
+                n=None if term.n is None else term.n.bound(domains, target),
+                d=None if term.d is None else term.d.bound(domains, target),
             )
-            for t in self.terms
+            for term in self.terms
         )
 
     def _with_terms(self, terms: Iterable[Term]) -> Law:

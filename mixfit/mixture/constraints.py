@@ -196,9 +196,8 @@ def feasible_polytope(items: Sequence[Item], k: int) -> Polytope:
 
 
 def _possible(polytope: Polytope) -> bool:
-    crossed = polytope.lower > polytope.upper + FEASIBLE
-    crossed_sums = polytope.low > polytope.high + FEASIBLE
-    return not crossed.any() and not crossed_sums.any() and polytope.feasible
+    crossed = polytope.low > polytope.high + FEASIBLE
+    return not crossed.any() and polytope.interior is not None
 
 
 def smallest_clash(items: Sequence[T], possible: Callable[[Sequence[T]], bool]) -> tuple[T, ...]:

@@ -42,14 +42,13 @@ def rounded(weights: Array, decimals: int = DECIMALS) -> list[float]:
     return [count / 10**decimals for count in _counts(weights, 10**decimals)]
 
 
-def percentages(weights: Array, decimals: int = 1) -> list[str]:
-    """Write weights as percentages that sum to exactly 100.
+def percentages(weights: Array) -> list[str]:
+    """Write weights as percentages with one decimal that sum to exactly 100.
 
     >>> percentages(np.array([1, 1, 1]) / 3)
     ['33.4', '33.3', '33.3']
     """
-    unit: int = 10**decimals
-    return [f"{count / unit:.{decimals}f}" for count in _counts(weights, 100 * unit)]
+    return [f"{count / 10:.1f}" for count in _counts(weights, 1000)]
 
 
 def _counts(weights: Array, total: int) -> list[int]:
@@ -63,9 +62,9 @@ def _counts(weights: Array, total: int) -> list[int]:
     return [int(count) for count in counts]
 
 
-def shares(mixture: Mixture, decimals: int = DECIMALS) -> dict[str, float]:
+def shares(mixture: Mixture) -> dict[str, float]:
     """Give domain to rounded weight; the decimals sum to exactly 1."""
-    return dict(zip(mixture.domains, rounded(mixture.weights, decimals), strict=True))
+    return dict(zip(mixture.domains, rounded(mixture.weights), strict=True))
 
 
 def mixtures_to_plain(
@@ -147,9 +146,7 @@ def _digits(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def render(
-    mixtures: Sequence[Mixture], form: str, prefixes: Mapping[str, str] | None = None
-) -> str:
+def render(mixtures: Sequence[Mixture], form: str, prefixes: Mapping[str, str]) -> str:
     """Write the weights of mixtures in the form that another program reads.
 
     Args:
@@ -158,7 +155,7 @@ def render(
         prefixes: domain to the prefix of its files, for a Megatron-LM blend.
 
     Raises:
-        UsageError: there is no such form, it takes one mixture, or a prefix is missing.
+        UsageError: the form takes one mixture, or a prefix is missing.
     """
     if form in ("megatron", "hf") and len(mixtures) != 1:
         raise UsageError(
@@ -170,11 +167,8 @@ def render(
         return _csv(mixtures)
     if form == "megatron":
         return _blend(mixtures[0], prefixes)
-    if form == "hf":
-        held = shares(mixtures[0])
-        return json.dumps({"domains": list(held), "probabilities": list(held.values())}) + "\n"
-    hint = nearest(form, FORMATS)
-    raise UsageError(f"There is no format '{form}'.{hint} Formats: {', '.join(FORMATS)}.")
+    held = shares(mixtures[0])
+    return json.dumps({"domains": list(held), "probabilities": list(held.values())}) + "\n"
 
 
 def _json(mixtures: Sequence[Mixture]) -> str:
@@ -197,12 +191,7 @@ def _csv(mixtures: Sequence[Mixture]) -> str:
     return stream.getvalue()
 
 
-def _blend(mixture: Mixture, prefixes: Mapping[str, str] | None) -> str:
-    if prefixes is None:
-        raise UsageError(
-            f"{parameter('form')} megatron needs {parameter('prefixes')} FILE, with lines "
-            "'domain: prefix'."
-        )
+def _blend(mixture: Mixture, prefixes: Mapping[str, str]) -> str:
     words = []
     for domain, share in shares(mixture).items():
         if share == 0:

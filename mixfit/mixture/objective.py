@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.mixture.losses_of_h import LossesAt
-    from mixfit.simplex.functions import Function, Limits
 
 _SMALLEST = 1e-300
 
@@ -108,53 +105,24 @@ class LossLimits:
 
 
 @dataclass(frozen=True, eq=False)
-class ValueLimit:
-    """``f(h) / limit - 1`` for one function."""
+class AsGood:
+    """``f(h) / largest - 1`` for an objective, and then the limits on losses, if there are any."""
 
-    function: Function
-    limit: float
-
-    def values(self, h: Array) -> Array:
-        """Give c (m,)."""
-        return np.array([self.function.value(h) / self.limit - 1.0])
-
-    def gradients(self, h: Array) -> Array:
-        """Give the gradients (m, k)."""
-        return self.function.gradient(h)[1][None] / self.limit
-
-    def curvature(self, h: Array, multipliers: Array) -> Array:
-        """Give the second derivatives (k, k) of multipliers c."""
-        return self.function.curvature(h) * (float(multipliers[0]) / self.limit)
-
-    def convex(self, allowed: Mask) -> bool:
-        """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        return self.function.convex(allowed)
-
-
-@dataclass(frozen=True, eq=False)
-class AllLimits:
-    """Limits, one after the other."""
-
-    each: Sequence[Limits]
+    objective: WeightedLoss
+    largest: float
+    limits: LossLimits | None
 
     def values(self, h: Array) -> Array:
         """Give c (m,)."""
-        return np.concatenate([limits.values(h) for limits in self.each])
+        own = np.array([self.objective.value(h) / self.largest - 1.0])
+        return own if self.limits is None else np.append(own, self.limits.values(h))
 
     def gradients(self, h: Array) -> Array:
         """Give the gradients (m, k)."""
-        return np.vstack([limits.gradients(h) for limits in self.each])
+        own = self.objective.gradient(h)[1][None] / self.largest
+        return own if self.limits is None else np.vstack([own, self.limits.gradients(h)])
 
     def curvature(self, h: Array, multipliers: Array) -> Array:
         """Give the second derivatives (k, k) of multipliers c."""
-        curvature = np.zeros((len(h), len(h)))
-        start = 0
-        for limits in self.each:
-            count = len(limits.values(h))
-            curvature += limits.curvature(h, multipliers[start : start + count])
-            start += count
-        return curvature
-
-    def convex(self, allowed: Mask) -> bool:
-        """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        return all(limits.convex(allowed) for limits in self.each)
+        own = self.objective.curvature(h) * (float(multipliers[0]) / self.largest)
+        return own if self.limits is None else own + self.limits.curvature(h, multipliers[1:])

@@ -25,7 +25,7 @@ from mixfit.base.numbers import short
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.question import Question
-from mixfit.mixture.result import Cost, Mixture, PureTarget, Study, jensen_shannon
+from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
 
-FLAT = 1e-3  # mixtures whose objective is higher by this share are as good
 _SIZES_SEARCHED = 25
 _BEYOND = 100.0  # how far beyond the runs N and D are searched for a given number of FLOPs
 
@@ -108,13 +107,7 @@ class Planner:
         constraints: Constraints | None = None,
         observed: Array | None = None,
     ) -> None:
-        """Check what does not depend on the budget.
-
-        Args:
-            fit: the fitted laws.
-            targets: names or globs, or these to their weights; by default all alike.
-            constraints: what mixtures must obey.
-            observed: (m, k) mixtures of the runs.
+        """Check what does not depend on the budget; arguments as in `optimize`.
 
         Raises:
             UsageError: a name is unknown or a number is of no use.
@@ -123,22 +116,16 @@ class Planner:
         asked = constraints or Constraints()
         check_pull(asked)
         _check_limits(asked, fit)
+
+        def mixture(weights: Mapping[str, float] | None, name: str) -> Array | None:
+            return None if weights is None else mixture_of(weights, fit.domains, parameter(name))
+
         self.question = Question(
             fit=fit,
             target_weights=weights,
             constraints=asked,
-            prior=(
-                mixture_of(asked.prior, fit.domains, parameter("prior"))
-                if asked.prior is not None and asked.kl > 0
-                else None
-            ),
-            reference=(
-                None
-                if asked.no_worse_than_mixture is None
-                else mixture_of(
-                    asked.no_worse_than_mixture, fit.domains, parameter("no_worse_than_mixture")
-                )
-            ),
+            prior=mixture(asked.prior, "prior") if asked.pulls else None,
+            reference=mixture(asked.no_worse_than_mixture, "no_worse_than_mixture"),
             observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
             wanted=LossesOfH(fit, list(weights)),
             everything=LossesOfH(fit, list(fit.targets)),
@@ -151,12 +138,6 @@ class Planner:
             UsageError: a number is missing or of no use, or the constraints cannot hold.
         """
         return self.question.at(model_size, tokens).best()
-
-    def unconstrained(
-        self, model_size: float | None = None, tokens: float | None = None
-    ) -> Mixture:
-        """Find the best mixture for one budget without any constraint or pull."""
-        return self.question.unconstrained().at(model_size, tokens).best()
 
     def grid(
         self, model_sizes: Sequence[float | None], tokens: Sequence[float | None]
@@ -299,7 +280,8 @@ class Planner:
             mixture: the best mixture.
             baselines: name to mixture (k,), beside the uniform and the best observed one.
         """
-        here = self.question.at(mixture.model_size, mixture.tokens)
+        budget = mixture.model_size, mixture.tokens
+        here = self.question.at(*budget)
         k = len(self.question.domains)
         compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
         observed = here.best_observed()
@@ -308,30 +290,11 @@ class Planner:
         constrained = self.question.constraints.any
         return Study(
             mixture=mixture,
-            ranges=self.ranges(mixture),
+            ranges=here.ranges(mixture),
             baselines=tuple(compared),
-            unconstrained=(
-                self.unconstrained(mixture.model_size, mixture.tokens) if constrained else None
-            ),
-            costs=self.costs(mixture) if constrained else (),
+            unconstrained=self.question.unconstrained().at(*budget).best() if constrained else None,
+            costs=here.costs(mixture) if constrained else (),
         )
-
-    def ranges(self, mixture: Mixture, tolerance: float = FLAT) -> Array:
-        """Find how far each weight can go while the objective stays as good.
-
-        Args:
-            mixture: a best mixture of this planner's.
-            tolerance: relative rise of the objective that counts as none.
-
-        Returns:
-            (k, 2) the lowest and the highest weight among mixtures that obey the constraints; if
-            the problem is not convex, among those around h*.
-        """
-        return self.question.at(mixture.model_size, mixture.tokens).ranges(mixture, tolerance)
-
-    def costs(self, mixture: Mixture) -> tuple[Cost, ...]:
-        """Find what each constraint that h* leans on costs, by solving again without it."""
-        return self.question.at(mixture.model_size, mixture.tokens).costs(mixture)
 
 
 def _check_limits(constraints: Constraints, fit: Fit) -> None:

@@ -17,7 +17,7 @@ from mixfit.mixture.constraints import (
     polytope_of,
     smallest_clash,
 )
-from mixfit.mixture.objective import AllLimits, LossLimits, ValueLimit, WeightedLoss
+from mixfit.mixture.objective import AsGood, LossLimits, WeightedLoss
 from mixfit.mixture.result import Baseline, Cost, Mixture
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack, widest
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit, Range
     from mixfit.mixture.losses_of_h import LossesOfH
-    from mixfit.simplex.functions import Limits
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
 
 _MOST_OBSERVED = 3  # observed mixtures that are started from, those with the lowest objective
 _LIMIT_ACTIVE = 1e-6
+_FLAT = 1e-3  # mixtures whose objective is higher by this share are as good
 _OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
 
 
@@ -191,17 +191,19 @@ class BudgetSearch:
             starts += [observed[i] for i in np.argsort(losses, kind="stable")[:_MOST_OBSERVED]]
         if self.question.reference is not None:
             starts.append(self.question.reference)
+        allowed = polytope.upper > 0
+        convex = objective.convex(allowed) and (limits is None or limits.convex(allowed))
         try:
-            return minimise(objective, polytope, limits, starts, few=bool(near))
+            return minimise(objective, polytope, limits, starts, convex=convex, few=bool(near))
         except InfeasibleError:
-            raise UsageError(self._clash(polytope, starts)) from None
+            raise UsageError(self._clash(starts)) from None
 
     def _allowed(self, h: Array) -> bool:
         """Tell whether the pull is finite at a mixture."""
         prior = self.question.prior
         return prior is None or not np.any(h[prior == 0] > 0)
 
-    def _clash(self, polytope: Polytope, starts: Sequence[Array]) -> str:
+    def _clash(self, starts: Sequence[Array]) -> str:
         """Name the constraints that cannot hold together with the limits on losses."""
         k = len(self.question.domains)
 
@@ -287,20 +289,22 @@ class BudgetSearch:
                 )
                 yield Note("prior-zero", text)
 
-    def ranges(self, mixture: Mixture, tolerance: float) -> Array:
-        """Find how far each weight can go (k, 2) while the objective rises by a share at most."""
-        every: list[Limits] = [
-            ValueLimit(self.objective, mixture.objective * (1.0 + tolerance)),
-        ]
+    def ranges(self, mixture: Mixture) -> Array:
+        """Find how far each weight can go while the objective stays as good.
+
+        Returns:
+            (k, 2) the lowest and the highest weight among mixtures that obey the constraints; if
+            the problem is not convex, among those around the best mixture given.
+        """
         limits = self._every_limit
         if limits is not None:
             # The optimum may lean on a limit; what is as good may pass it by a hair.
-            every.append(replace(limits, limits=limits.limits * (1.0 + tolerance / 10)))
-        domains = range(len(self.question.domains))
-        return widest(self.polytope, AllLimits(every), mixture.weights, domains)
+            limits = replace(limits, limits=limits.limits * (1.0 + _FLAT / 10))
+        as_good = AsGood(self.objective, mixture.objective * (1.0 + _FLAT), limits)
+        return widest(self.polytope, as_good, mixture.weights)
 
     def costs(self, mixture: Mixture) -> tuple[Cost, ...]:
-        """Find what each constraint that a best mixture leans on costs."""
+        """Find what each constraint that a best mixture leans on costs, by solving without it."""
         k, h = len(self.question.domains), mixture.weights
         costs = []
 

@@ -9,7 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mixfit.base.shown import HTML, TEXT, show_by
+from mixfit.base.shown import show_by
 
 if TYPE_CHECKING:
     from mixfit.reports.report import Report
@@ -33,11 +33,11 @@ def report_of(result: object, name: str) -> Report:
     return made
 
 
-def _show(name: str, form: str, result: object) -> str:
+def _show(name: str, result: object, form: str) -> str:
     from mixfit.reports.render import render
 
     return render(report_of(result, name), form).strip("\n")
 
 
 for _name in _REPORTS:
-    show_by(_name, {form: partial(_show, _name, form) for form in (TEXT, HTML)})
+    show_by(_name, partial(_show, _name))

@@ -12,7 +12,6 @@ from mixfit.runs.runs import describe
 
 if TYPE_CHECKING:
     from mixfit.fitting.result import Fit, FitData
-    from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
 
@@ -35,7 +34,7 @@ def _describe(data: FitData) -> str:
 
 def _parameters(fit: Fit) -> Grid:
     """Lay out a row for each target, with the parameters that are not per domain."""
-    form = _largest_form(fit)
+    form = max((target.form for target in fit.targets.values()), key=lambda law: len(law.groups))
     scalars = [
         param.name
         for param in form.groups
@@ -65,7 +64,3 @@ def _parameters(fit: Fit) -> Grid:
         # A status that is the same everywhere says the least after the number of rows.
         spare=(1, status) if converged else (1,),
     )
-
-
-def _largest_form(fit: Fit) -> Law:
-    return max((target.form for target in fit.targets.values()), key=lambda law: len(law.groups))

@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mixfit.base.parallel import silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -14,14 +16,7 @@ if TYPE_CHECKING:
 
 def progress_of(*, quiet: bool) -> Progress:
     """Give what an `Executor` tells of its progress: a bar while work is done, or nothing."""
-    if quiet or not sys.stderr.isatty():
-        return _nothing
-    return _bar
-
-
-@contextmanager
-def _nothing(label: str, total: int) -> Iterator[Callable[[], None]]:
-    yield lambda: None
+    return silent if quiet or not sys.stderr.isatty() else _bar
 
 
 @contextmanager

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mixfit.reports.report import Block, Grid, Remark, Report
+    from mixfit.reports.report import Grid, Remark, Report
 
 _UNLIMITED = 10_000
 _STYLES = {"note": "yellow", "ok": "green", "FAIL": "bold red", "wrote": "dim"}
@@ -32,8 +32,7 @@ def print_report(report: Report, form: str = TEXT) -> None:
         sys.stdout.write(_FORMS[form](report))
         return
     out = _console(sys.stdout)
-    for block in report.blocks:
-        _print_block(block, out)
+    _print_blocks(report, out)
 
 
 def print_remarks(remarks: Iterable[Remark]) -> None:
@@ -83,20 +82,20 @@ def _text(report: Report) -> str:
         force_jupyter=False,
         color_system=None,
     )
-    for block in report.blocks:
-        _print_block(block, out)
+    _print_blocks(report, out)
     remarks = "".join(f"{label:4s}  {text}\n" for label, text in report.remarks)
     assert isinstance(out.file, io.StringIO)
     return out.file.getvalue() + remarks
 
 
-def _print_block(block: Block, out: Console) -> None:
+def _print_blocks(report: Report, out: Console) -> None:
     from rich.text import Text
 
-    if isinstance(block, str):
-        out.print(Text(block))
-    else:
-        _print_grid(block, out)
+    for block in report.blocks:
+        if isinstance(block, str):
+            out.print(Text(block))
+        else:
+            _print_grid(block, out)
 
 
 def _print_grid(grid: Grid, out: Console) -> None:

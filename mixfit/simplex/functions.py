@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mixfit.base.arrays import Array, Mask
+    from mixfit.base.arrays import Array
 
 
 class Function(Protocol):
@@ -26,10 +26,6 @@ class Function(Protocol):
         """Give the second derivatives (k, k)."""
         ...
 
-    def convex(self, allowed: Mask) -> bool:
-        """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        ...
-
 
 class Limits(Protocol):
     """Functions c of h that must not pass 0, in units in which 1 is large."""
@@ -44,8 +40,4 @@ class Limits(Protocol):
 
     def curvature(self, h: Array, multipliers: Array) -> Array:
         """Give the second derivatives (k, k) of multipliers c."""
-        ...
-
-    def convex(self, allowed: Mask) -> bool:
-        """Tell whether all are proven convex where only the domains allowed (k,) have weight."""
         ...

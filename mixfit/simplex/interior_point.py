@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TO_BOUNDARY = 0.99
 _BACKTRACKS = 40
+_MOST_STEPS = 150
 
 
 class Program(Protocol):
@@ -79,7 +80,6 @@ def solve(
     first: float = 1e-2,
     last: float = 1e-13,
     sharpen: int = 3,
-    steps: int = 150,
 ) -> Solved:
     """Minimise f over a region, from a start strictly inside it.
 
@@ -92,11 +92,10 @@ def solve(
         last: the last barrier's weight: f ends above its minimum by about so much for each
             constraint.
         sharpen: Newton steps at the last barrier; each squares the error that is left.
-        steps: at the most.
     """
     state = _State(program, region, start, first * scale)
     goal, left = last * scale, sharpen
-    for _ in range(steps):
+    for _ in range(_MOST_STEPS):
         decrement, moved = state.step()
         converged = decrement <= 0.1 * state.weight * state.count or not moved
         if state.weight <= goal:
@@ -105,7 +104,7 @@ def solve(
             if left <= 0 or not moved:
                 break
         elif converged:
-            state.lower_weight(goal)
+            state.weight = max(goal, 0.1 * state.weight)
     return Solved(state.x, state.value, state.multipliers)
 
 
@@ -131,9 +130,6 @@ class _State:
     @property
     def multipliers(self) -> Array:
         return self._dual[len(self._limit) :]
-
-    def lower_weight(self, goal: float) -> None:
-        self.weight = max(goal, 0.1 * self.weight)
 
     def _slacks(self, x: Array, c: Array) -> Array:
         linear = np.empty(len(self._limit))
@@ -164,7 +160,9 @@ class _State:
         change = rows @ move  # of the constraints; slacks change by minus that
         target = self.weight / self._slack + stiff * change
         moved = self._advance(move, change, decrement)
-        self._update_dual(target)
+        # The multipliers move too, but stay in reach of what the barrier says.
+        central = self.weight / self._slack
+        self._dual = np.clip(target, central * 1e-2, central * 1e2)
         return decrement, moved
 
     def _direction(self, slope: Array, hessian: Array) -> Array:
@@ -209,11 +207,6 @@ class _State:
                     return moved
             length *= 0.5
         return False
-
-    def _update_dual(self, target: Array) -> None:
-        """Move the multipliers, but keep them in reach of what the barrier says."""
-        central = self.weight / self._slack
-        self._dual = np.clip(target, central * 1e-2, central * 1e2)
 
 
 def _turned(matrix: Array, right: Array) -> Array:

@@ -19,7 +19,7 @@ from mixfit.simplex.polytope import FEASIBLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.base.arrays import Array, Mask
+    from mixfit.base.arrays import Array
     from mixfit.simplex.functions import Function, Limits
     from mixfit.simplex.polytope import Interior, Polytope
 
@@ -59,6 +59,7 @@ def minimise(
     limits: Limits | None = None,
     starts: Sequence[Array] = (),
     *,
+    convex: bool = False,
     few: bool = False,
 ) -> Optimum:
     """Minimise a function over the mixtures that obey constraints.
@@ -69,6 +70,8 @@ def minimise(
         limits: the others.
         starts: mixtures (k,) to start from, beside a central one and, where the problem is not
             proven convex, one near each corner; they need not obey the constraints.
+        convex: whether the function and the limits are proven convex where only the domains that
+            may have weight have any.
         few: start from fewer of them and from no corners, as where the optimum of a problem
             nearby is among them.
 
@@ -79,8 +82,6 @@ def minimise(
     if inside is None:
         raise InfeasibleError
     limits, centre = _with_inside(limits, polytope, inside, starts)
-    allowed = polytope.upper > 0
-    convex = function.convex(allowed) and (limits is None or limits.convex(allowed))
     if not inside.free.any():
         h = inside.centre
         multipliers = np.zeros(0 if limits is None else len(limits.values(h)))
@@ -102,12 +103,7 @@ def minimise(
     return Optimum(h, value, gap, convex, multipliers)
 
 
-def widest(
-    polytope: Polytope,
-    limits: Limits,
-    start: Array,
-    domains: Sequence[int],
-) -> Array:
+def widest(polytope: Polytope, limits: Limits, start: Array) -> Array:
     """Find the range of each weight over the mixtures that obey limits.
 
     Where the limits are not convex these are the ranges around the start.
@@ -116,21 +112,18 @@ def widest(
         polytope: the linear constraints.
         limits: the others, c < 0 at the start.
         start: (k,) on the polytope.
-        domains: indices of the weights wanted.
 
     Returns:
-        (len(domains), 2) lowest and highest weights, to 2e-5 or so.
+        (k, 2) lowest and highest weights, to 2e-5 or so.
     """
     inside = polytope.interior
     assert inside is not None
-    ranges = np.repeat(start[list(domains), None], 2, axis=1)
-    for row, index in enumerate(domains):
-        if not inside.free[index]:
-            continue
+    ranges = np.repeat(start[:, None], 2, axis=1)
+    for index in np.flatnonzero(inside.free):
         for side, sign in enumerate((1.0, -1.0)):
-            line = _Line(index, sign, len(start))
+            line = _Line(int(index), sign, polytope.k)
             problem = OverMixtures(line, limits, polytope, inside, start)
-            ranges[row, side] = problem.approach(problem.pulled_in(start), scale=1.0)[1][index]
+            ranges[index, side] = problem.approach(problem.pulled_in(start), scale=1.0)[1][index]
     ranges[ranges < 1e-5] = 0.0
     return ranges
 
@@ -153,9 +146,6 @@ class _Line:
 
     def curvature(self, h: Array) -> Array:
         return np.zeros((self.k, self.k))
-
-    def convex(self, allowed: Mask) -> bool:
-        return True
 
 
 def most_slack(
@@ -206,9 +196,6 @@ class _Relaxed:
 
     def curvature(self, h: Array, multipliers: Array) -> Array:
         return self.limits.curvature(h, multipliers)
-
-    def convex(self, allowed: Mask) -> bool:
-        return self.limits.convex(allowed)
 
 
 def _with_inside(

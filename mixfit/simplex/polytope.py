@@ -56,11 +56,6 @@ class Polytope:
             return None
         return _interior_with_rows(self) if len(self.rows) else _interior_of_box(self)
 
-    @property
-    def feasible(self) -> bool:
-        """Whether any mixture obeys the constraints."""
-        return self.interior is not None
-
     def violation(self, h: Array) -> float:
         """Give by how much a mixture breaks the constraint that it breaks most; 0 if none."""
         sums = self.rows @ h

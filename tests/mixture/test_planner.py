@@ -156,11 +156,11 @@ def test_constraints_hold_and_their_costs_are_what_they_cost(small):
     assert found.weights[0] >= 0.3 - 1e-9
     assert found.weights[1] + found.weights[2] <= 0.2 + 1e-9
     assert found.weights[3] <= 0.4 + 1e-9
-    costs = planner.costs(found)
+    study = planner.study(found)
+    costs, free = study.costs, study.unconstrained
     assert costs
     for cost in costs:
         assert cost.cost >= 0
-    free = planner.unconstrained(1e9, 1e10)
     assert found.objective >= free.objective - 1e-12
     assert max(cost.cost for cost in costs) <= found.objective - free.objective + 1e-9
 
@@ -260,7 +260,7 @@ def test_flops_at_the_end_of_a_range_and_outside(small):
 def test_ranges_reach_mixtures_that_are_as_good_and_no_further(law, k, seed):
     planner = Planner(random_fit(law, k, 2, seed))
     found = planner.best(1e9, 1e10)
-    ranges = planner.ranges(found)
+    ranges = planner.study(found).ranges
     assert np.all(ranges[:, 0] <= found.weights + 1e-4)
     assert np.all(ranges[:, 1] >= found.weights - 1e-4)
     objective = planner.question.at(1e9, 1e10).objective

@@ -47,15 +47,6 @@ def test_every_result_that_shows_itself_has_a_report():
     assert {kind.__name__ for kind in Shown.__subclasses__()} == set(reports._REPORTS)
 
 
-def test_a_result_without_a_report_falls_back_on_its_repr():
-    class Odd(Shown):
-        def __repr__(self):
-            return "Odd()"
-
-    assert str(Odd()) == "Odd()"
-    assert Odd()._repr_html_() is None
-
-
 class Text(HTMLParser):
     """The words of a page, and the tags that are open at its end."""
 

@@ -42,6 +42,12 @@ def losses_of(fit, weights=None):
     return WeightedLoss(LossesOfH(fit, targets).at(1e9, 2e10), weights)
 
 
+def lowest(function, polytope, limits=None, starts=()):
+    allowed = polytope.upper > 0
+    convex = function.convex(allowed) and (limits is None or limits.convex(allowed))
+    return minimise(function, polytope, limits, starts, convex=convex)
+
+
 def random_polytope(k, rng):
     """Give random constraints that a random mixture obeys."""
     inside = rng.dirichlet(np.ones(k))
@@ -103,7 +109,7 @@ def test_never_worse_than_slsqp(law, k, seed):
     rng = np.random.default_rng(seed)
     function = losses_of(random_fit(law, k, int(rng.integers(1, 3)), seed))
     polytope = random_polytope(k, rng)
-    found = minimise(function, polytope)
+    found = lowest(function, polytope)
     assert polytope.violation(found.h) < 1e-9
     assert found.h.min() >= 0
     assert found.gap <= 1e-6 * found.value
@@ -112,7 +118,7 @@ def test_never_worse_than_slsqp(law, k, seed):
 
 def test_quadratic_on_the_simplex_has_its_known_minimum():
     # The projection of (0.9, 0.5, -0.4, 0) on the simplex.
-    found = minimise(Quadratic(np.eye(4), np.array([0.9, 0.5, -0.4, 0.0])), Polytope.simplex(4))
+    found = lowest(Quadratic(np.eye(4), np.array([0.9, 0.5, -0.4, 0.0])), Polytope.simplex(4))
     np.testing.assert_allclose(found.h, [0.7, 0.3, 0, 0], atol=1e-9)
     assert found.h[2] == found.h[3] == 0
     assert found.convex
@@ -122,7 +128,7 @@ def test_quadratic_on_the_simplex_has_its_known_minimum():
 def test_the_best_of_several_minima_is_found():
     # Concave: every corner is a local minimum.
     goal = np.array([0.4, 0.3, 0.2, 0.05, 0.05])
-    found = minimise(Quadratic(-np.eye(5), goal), Polytope.simplex(5))
+    found = lowest(Quadratic(-np.eye(5), goal), Polytope.simplex(5))
     corners = [Quadratic(-np.eye(5), goal).value(corner) for corner in np.eye(5)]
     assert found.value == pytest.approx(min(corners))
     assert not found.convex
@@ -140,7 +146,7 @@ def test_a_weight_with_an_infinite_slope_that_belongs_far_below_rounding_is_zero
     from random_fits import additive
 
     fit = additive({"t": [1.0, 2.0, 1e-13]}, {"t": [0.8, 0.9, 0.5]}, ["a", "b", "c"])
-    found = minimise(losses_of(fit), Polytope.simplex(3))
+    found = lowest(losses_of(fit), Polytope.simplex(3))
     assert found.h[2] == 0
     assert found.convex
     assert found.gap < 1e-9
@@ -153,7 +159,7 @@ def test_an_infinite_slope_at_zero_is_not_certified():
     function = losses_of(fit)
     h = np.array([0.4, 0.6, 0.0])
     gap = certificate(function, Polytope.simplex(3), h)
-    assert gap > function.value(h) - minimise(function, Polytope.simplex(3)).value > 1e-3
+    assert gap > function.value(h) - lowest(function, Polytope.simplex(3)).value > 1e-3
 
 
 def test_limits_hold_and_the_certificate_counts_them():
@@ -162,8 +168,8 @@ def test_limits_hold_and_the_certificate_counts_them():
     losses = function.losses
     reference = np.full(4, 0.25)
     limits = LossLimits(losses, np.array([1]), losses.values(reference)[1:])
-    free = minimise(function, Polytope.simplex(4))
-    found = minimise(function, Polytope.simplex(4), limits, [reference])
+    free = lowest(function, Polytope.simplex(4))
+    found = lowest(function, Polytope.simplex(4), limits, [reference])
     assert limits.values(found.h).max() < 1e-8
     assert free.value <= found.value <= function.value(reference) + 1e-12
     assert found.gap < 1e-8
@@ -176,20 +182,20 @@ def test_limits_hold_and_the_certificate_counts_them():
 def test_a_reference_that_cannot_be_bettered_is_the_only_answer():
     fit = random_fit("additive", 3, 1, 5)
     function = losses_of(fit)
-    best = minimise(function, Polytope.simplex(3))
+    best = lowest(function, Polytope.simplex(3))
     limits = LossLimits(function.losses, np.array([0]), function.losses.values(best.h))
-    found = minimise(function, Polytope.simplex(3), limits, [best.h])
+    found = lowest(function, Polytope.simplex(3), limits, [best.h])
     assert found.value == pytest.approx(best.value, rel=1e-8)
 
 
 def test_limits_that_nothing_obeys():
     fit = random_fit("additive", 3, 1, 5)
     function = losses_of(fit)
-    best = minimise(function, Polytope.simplex(3))
+    best = lowest(function, Polytope.simplex(3))
     limits = LossLimits(function.losses, np.array([0]), np.array([best.value * 0.99]))
     assert most_slack(limits, Polytope.simplex(3))[0] == pytest.approx(1 / 0.99 - 1, rel=1e-5)
     with pytest.raises(InfeasibleError):
-        minimise(function, Polytope.simplex(3), limits)
+        lowest(function, Polytope.simplex(3), limits)
 
 
 def test_fixed_weights_and_sums_without_room():
@@ -202,11 +208,11 @@ def test_fixed_weights_and_sums_without_room():
         np.array([0.6]),
         np.ones(1) * 0.6,
     )
-    found = minimise(function, polytope)
+    found = lowest(function, polytope)
     np.testing.assert_allclose(found.h, [0.3, 0.3, 0.3, 0.1], atol=1e-9)
     none = np.zeros((0, 2)), np.zeros(0), np.zeros(0)
     half = Quadratic(np.eye(2), np.zeros(2))
-    alone = minimise(half, Polytope(np.array([0.5, 0.5]), np.ones(2), *none))
+    alone = lowest(half, Polytope(np.array([0.5, 0.5]), np.ones(2), *none))
     np.testing.assert_array_equal(alone.h, [0.5, 0.5])
 
 
@@ -243,7 +249,7 @@ def test_sums_that_follow_from_each_other():
     rows = np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]])
     ends = np.array([0.6, 0.4])
     polytope = Polytope(np.zeros(4), np.ones(4), rows, ends, ends)
-    found = minimise(Quadratic(np.eye(4), np.array([0.5, 0.1, 0.1, 0.3])), polytope)
+    found = lowest(Quadratic(np.eye(4), np.array([0.5, 0.1, 0.1, 0.3])), polytope)
     np.testing.assert_allclose(found.h, [0.5, 0.1, 0.1, 0.3], atol=1e-9)
 
 
@@ -251,7 +257,7 @@ def test_a_weight_of_0_in_a_sum_at_its_limit_is_certified():
     # The slope at the second weight is under that of the third, and over that of the first.
     sums = np.array([[1.0, 1, 0]]), np.zeros(1), np.array([0.2])
     polytope = Polytope(np.zeros(3), np.ones(3), *sums)
-    found = minimise(Quadratic(np.eye(3), np.array([0.9, 0.3, 0.1])), polytope)
+    found = lowest(Quadratic(np.eye(3), np.array([0.9, 0.3, 0.1])), polytope)
     np.testing.assert_allclose(found.h, [0.2, 0, 0.8], atol=1e-9)
     assert found.gap < 1e-12
 
