@@ -47,11 +47,10 @@ def fit(
     """
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
-    from mixfit.evaluation.choose import AUTO, fit_auto
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.pooled import NONE, AutoLaw, parse_law
+    from mixfit.laws.pooled import AUTO, NONE, AutoLaw, parse_law
     from mixfit.reports.fit import report_fit
 
     if law == AUTO and pool != NONE:
@@ -61,9 +60,10 @@ def fit(
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
     executor = given.executor(jobs, cluster, quiet=quiet)
-    fitted = (
-        fit_auto(table, wanted, options=chosen, jobs=executor)
-        if isinstance(wanted, str | AutoLaw)
-        else fit_runs(table, wanted, options=chosen, jobs=executor)
-    )
+    if isinstance(wanted, str | AutoLaw):
+        from mixfit.evaluation.choose import fit_auto
+
+        fitted = fit_auto(table, wanted, options=chosen, jobs=executor)
+    else:
+        fitted = fit_runs(table, wanted, options=chosen, jobs=executor)
     finish(out, lambda path: save_fit(fitted, path), lambda: report_fit(fitted, table), quiet=quiet)
