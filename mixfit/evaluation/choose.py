@@ -17,8 +17,8 @@ from mixfit.evaluation.heldout import CONVERGED
 from mixfit.evaluation.pooling import choose_pool
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
-from mixfit.laws.catalogue import COUPLED_LINEAR, DESIGNED
-from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.pooled import AUTO, AutoLaw, PooledLaw, law_of, pooled
 from mixfit.runs.splits import selection_splits
 
 if TYPE_CHECKING:
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
     from mixfit.fitting.result import Candidate, Fit
     from mixfit.runs.runs import Runs
 
-AUTO = "auto"
 SELECTION_RULE = (
     "lowest mean held-out MRE over new mixtures and larger scale, which weigh alike; within one"
     " standard error, the law with fewer parameters"
 )
-CANDIDATES: tuple[PooledLaw | AutoLaw, ...] = tuple(
-    AutoLaw(law) if law is COUPLED_LINEAR else PooledLaw(law) for law in DESIGNED
-)
+CANDIDATES = tuple(pooled(law, law.candidate) for law in CATALOGUE.values() if law.candidate)
 # A held-out error needs no better an optimum than these find, with the laws that a law contains as
 # starts besides: on the runs of the README, four starts and four hops change it by 2% at the most,
 # and take several times as long. The fit itself has its own.

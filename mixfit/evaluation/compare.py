@@ -22,7 +22,7 @@ from mixfit.runs.target_rows import TargetRows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.evaluation.contenders import Entrant
+    from mixfit.evaluation.heldout import Contender
     from mixfit.laws.law import Law
     from mixfit.runs.splits import Splits
 
@@ -90,7 +90,7 @@ def compare_laws(
 
 def _choose_strengths(
     splits: Splits,
-    contenders: Sequence[Entrant],
+    contenders: Sequence[Contender],
     targets: Sequence[str],
     refused: dict[tuple[str, str], str],
     options: FitOptions,

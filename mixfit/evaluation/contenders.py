@@ -17,8 +17,9 @@ from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from mixfit.evaluation.heldout import Contender
     from mixfit.evaluation.regressors import Fitter
     from mixfit.fitting.search import TargetSearch
     from mixfit.laws.law import Law
@@ -101,12 +102,9 @@ class RegressionContender:
         return Result(predicted, fitted.parameters, time.perf_counter() - begin, CONVERGED)
 
 
-Entrant = LawContender | RegressionContender
-
-
 def contenders_of(
     laws: Sequence[str | Law | PooledLaw | AutoLaw],
-) -> tuple[Entrant, ...]:
+) -> tuple[Contender, ...]:
     """Take laws and regressions by name, and laws of a user's own.
 
     Raises:
@@ -121,7 +119,7 @@ def contenders_of(
     return contenders
 
 
-def _contender(law: str | Law | PooledLaw | AutoLaw) -> Entrant:
+def _contender(law: str | Law | PooledLaw | AutoLaw) -> Contender:
     if isinstance(law, str) and law in REGRESSORS:
         return RegressionContender(law, REGRESSORS[law]())
     if isinstance(law, str) and ":" not in law and law not in CATALOGUE:
@@ -135,19 +133,14 @@ def _contender(law: str | Law | PooledLaw | AutoLaw) -> Entrant:
 
 def refusals_in(
     splits: Splits,
-    contenders: Sequence[Entrant],
+    contenders: Sequence[Contender],
     targets: Sequence[str],
 ) -> dict[tuple[str, str], str]:
     """Give (label, target) that cannot be compared in some part of some split, to the reason."""
     refused: dict[tuple[str, str], str] = {}
     for contender in contenders:
-        for target, reason in _refused_anywhere(contender, splits):
-            if target in targets:
-                refused.setdefault((contender.label, target), reason)
+        for runs in splits.tables:
+            for target, reason in contender.refused(runs).items():
+                if target in targets:
+                    refused.setdefault((contender.label, target), reason)
     return refused
-
-
-def _refused_anywhere(contender: Entrant, splits: Splits) -> Iterator[tuple[str, str]]:
-    for split in splits.splits:
-        for runs in (split.train, *(part.runs for part in split.tests)):
-            yield from contender.refused(runs).items()

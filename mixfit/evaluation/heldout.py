@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array, Indices
     from mixfit.fitting.result import FitOptions
+    from mixfit.laws.law import Law
+    from mixfit.runs.runs import Runs
     from mixfit.runs.splits import Splits
     from mixfit.runs.target_rows import TargetRows
 
@@ -45,7 +47,22 @@ class Result(NamedTuple):
 
 
 class Contender(Protocol):
-    """What can be fitted to rows and predict others: a law, or a regression."""
+    """What takes part in a comparison: a law, or a regression."""
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+
+    @property
+    def declared(self) -> Law | None:
+        """The law as it was declared, or None."""
+
+    @property
+    def excluded(self) -> str:
+        """Why it can never be chosen, or ""."""
+
+    def refused(self, runs: Runs) -> dict[str, str]:
+        """Give the targets that it cannot be fitted to or cannot predict, each with the reason."""
 
     def result(self, search: TargetSearch, parts: Sequence[TargetRows], split: int) -> Result:
         """Fit the rows of a search, and predict parts.
@@ -96,6 +113,17 @@ def percent_errors(predicted: Array, observed: Array) -> Array:
         return relative_errors(predicted, observed)
 
 
+def means_by_mixture(mixture: Indices, errors: Array) -> tuple[Indices, Array]:
+    """Give the mixtures (m,) that rows have, ascending, and the mean error of each, (m,).
+
+    Args:
+        mixture: the number of the mixture, (rows,).
+        errors: (rows,).
+    """
+    numbers, row = np.unique(mixture, return_inverse=True)
+    return numbers, np.bincount(row, errors) / np.bincount(row)
+
+
 @dataclass(frozen=True, eq=False)
 class MixtureNumbers:
     """One numbering of the mixtures of all parts held out.
@@ -135,8 +163,7 @@ class HeldOutErrors:
             mixture: the number of the mixture, (rows,).
             errors: in percent, (rows,).
         """
-        numbers, row = np.unique(mixture, return_inverse=True)
-        means = np.bincount(row, errors) / np.bincount(row)
+        numbers, means = means_by_mixture(mixture, errors)
         of_part = self._errors.setdefault((contender, target, label), {})
         for number, mean in zip(numbers.tolist(), means.tolist(), strict=True):
             of_part.setdefault(number, []).append(mean)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.evaluation.contenders import Entrant, LawContender
+    from mixfit.evaluation.contenders import LawContender
     from mixfit.evaluation.evaluate import Score
-    from mixfit.evaluation.heldout import Result, Task
+    from mixfit.evaluation.heldout import Contender, Result, Task
     from mixfit.runs.splits import Splits
     from mixfit.runs.target_rows import TargetRows
 
@@ -40,7 +40,7 @@ class Outcome:
     """
 
     splits: Splits
-    contenders: tuple[Entrant, ...]
+    contenders: tuple[Contender, ...]
     targets: tuple[str, ...]
     refused: Mapping[tuple[str, str], str]
     chosen: Mapping[tuple[int, str], LawContender]
@@ -80,7 +80,7 @@ class Outcome:
                     table.add(label, rows.target, column, number, errors)
         return table
 
-    def figures(self, contender: Entrant) -> Iterator[tuple[Figure, bool]]:
+    def figures(self, contender: Contender) -> Iterator[tuple[Figure, bool]]:
         """Give how a contender predicts each part, and the averages over targets.
 
         Returns:
@@ -146,7 +146,7 @@ class Outcome:
         return summaries
 
     def standing(
-        self, contender: Entrant, summaries: Mapping[tuple[str, str, str], Summary]
+        self, contender: Contender, summaries: Mapping[tuple[str, str, str], Summary]
     ) -> Candidate:
         """Give where a contender stands in the choice of one, by its summaries."""
         label = contender.label

@@ -15,7 +15,7 @@ import numpy as np
 
 from mixfit.base.errors import UsageError
 from mixfit.base.parallel import Executor
-from mixfit.evaluation.heldout import percent_errors
+from mixfit.evaluation.heldout import means_by_mixture, percent_errors
 from mixfit.fitting.result import PoolPath
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.pooled import PooledLaw
@@ -106,7 +106,6 @@ def _errors(task: _Task) -> Array:
     """Give the mean error of each mixture held out, in percent, (strengths, mixtures)."""
     search, rows = TargetSearch(task.fitted, task.options), task.held_out
     formula = search.objective(PooledLaw(task.law)).formula
-    _, place, counts = np.unique(rows.mixture, return_inverse=True, return_counts=True)
     errors = []
     for theta in search.path(task.law, GRID):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -115,5 +114,5 @@ def _errors(task: _Task) -> Array:
         # What overflows must not be chosen.
         error = percent_errors(predicted, rows.loss)
         error = error if sound else np.full(len(error), np.inf)
-        errors.append(np.bincount(place, error) / counts)
+        errors.append(means_by_mixture(rows.mixture, error)[1])
     return np.array(errors)

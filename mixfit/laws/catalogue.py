@@ -32,6 +32,7 @@ CHINCHILLA = Law(
     "chinchilla",
     "Hoffmann et al. 2022; the paper's eq. (2)",
     (_CONSTANT_TERM, _N_TERM, _D_TERM),
+    candidate="none",
 )
 
 SIMPLE = Law(
@@ -39,6 +40,7 @@ SIMPLE = Law(
     "the paper's eq. (9), with the letters of N and D as everywhere else",
     (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
+    candidate="none",
 )
 
 ADDITIVE = Law(
@@ -46,6 +48,7 @@ ADDITIVE = Law(
     "the paper's eq. (4)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
+    candidate="none",
 )
 
 JOINT = Law(
@@ -53,6 +56,7 @@ JOINT = Law(
     "the paper's eq. (5)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
     contains=(ADDITIVE,),
+    candidate="none",
 )
 
 FULL = Law(
@@ -65,6 +69,7 @@ FULL = Law(
         Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0)),
     ),
     contains=(JOINT,),
+    candidate="none",
 )
 
 POWERED = Law(
@@ -80,6 +85,7 @@ POWERED = Law(
         ADDITIVE,
         SIMPLE,
     ),
+    candidate="none",
 )
 
 COUPLED = Law(
@@ -92,6 +98,7 @@ COUPLED = Law(
         Term("B", Constant("B"), n=_ETA, d=_BETA),
     ),
     contains=(ADDITIVE,),
+    candidate="none",
 )
 
 COUPLED_LINEAR = Law(
@@ -104,6 +111,7 @@ COUPLED_LINEAR = Law(
         Term("B", PowerSum("B", pull=1.0), n=_ETA, d=_BETA),
     ),
     contains=(COUPLED,),
+    candidate="auto",
 )
 
 COUPLED_JOINT = Law(
@@ -119,6 +127,7 @@ COUPLED_JOINT = Law(
         COUPLED,
         JOINT,
     ),
+    candidate="none",
 )
 
 DESIGNED: tuple[Law, ...] = (

@@ -87,6 +87,8 @@ class Law:
         source: where it was published.
         terms: whose sum it is.
         contains: smaller laws that are special cases of it, from whose optima a fit starts too.
+        candidate: how ``--law auto`` considers it: ``none``, as it is, or ``auto``, pooled as hard
+            as the rows speak for; "" for not at all.
 
     Raises:
         ValueError: if the terms do not fit together, or a smaller law is no special case.
@@ -96,6 +98,7 @@ class Law:
     source: str
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
+    candidate: str = ""
 
     def __post_init__(self) -> None:
         roles = [term.role for term in self.terms]

@@ -168,7 +168,7 @@ def test_compare_chooses_within_each_training_part(monkeypatch):
     assert note.text == f"additive:auto chose {', '.join(chosen)}"
 
 
-def test_a_published_law_is_pooled_only_if_asked():
+def test_published_laws_are_not_pooled():
     assert not any(CATALOGUE[name].poolable for name in ("ye-m1", "bimix", "d-cpt", "autoscale"))
 
 
