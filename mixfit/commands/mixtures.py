@@ -182,8 +182,10 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
     if sources:
         from mixfit.runs.read import read_runs
 
-        weights = list(fit.data.columns.weights.values())
-        return read_runs(list(sources), weights=weights, domains=fit.domains).mixtures
+        columns = fit.data.columns
+        return read_runs(
+            list(sources), like=columns, domains=fit.domains, allow_units=True
+        ).mixtures
     try:
         runs = _fitted_runs(fit)
     except MixfitError:  # such as a column that was renamed: they are a help, not a need
@@ -195,21 +197,22 @@ def _fitted_runs(fit: Fit) -> Runs | None:
     from mixfit.base.files import file_sha256
     from mixfit.runs.read import read_runs
 
-    files = fit.data.files
-    if not files:
+    joined = fit.data.joined
+    files = fit.data.files + (joined.files if joined else ())
+    if not fit.data.files:
         return None
     for file in files:
         if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
             return None
-    columns = fit.data.columns
     return read_runs(
-        [file.path for file in files],
-        weights=list(columns.weights.values()),
-        targets=list(columns.targets.values()),
-        model_size=columns.model_size,
-        tokens=columns.tokens,
+        [file.path for file in fit.data.files],
         where=fit.data.where,
         domains=fit.domains,
+        join=None if joined is None else [file.path for file in joined.files],
+        on=None if joined is None else joined.on,
+        like=fit.data.columns,
+        allow_unmatched=True,  # as much as was allowed when it was fitted
+        allow_units=True,
     )
 
 
