@@ -124,6 +124,8 @@ def fit_file(tmp_path):
 def mixture_files(path):
     numbers = {"web": [1.0, 2.0, 3.0], "math": [2.0, 2.0, 1.0]}
     found = additive(numbers, {t: [0.5, 0.5, 0.5] for t in numbers}, ["web", "code", "books"])
+    columns = replace(found.data.columns, transforms={"math": "1-x"})
+    found = replace(found, data=replace(found.data, columns=columns))
     save_fit(found, path)
     planner = Planner(found, constraints=Constraints(max={"web": 0.1, "code": 0.2}))
     best = replace(planner.best(1e9, 1e10), notes=(Note("x", "y"),))

@@ -132,7 +132,7 @@ class TableOptions:
         allow_units = self.allow_units
         if fit is not None:
             like, domains = fit.data.columns, fit.domains
-            on = fit.data.joined.on if self.join and fit.data.joined else None
+            on = fit.data.joined.key if self.join and fit.data.joined else None
             N, D = fit.data.model_size, fit.data.tokens
             allow_units = allow_units or suspect((N.min, N.max), (D.min, D.max))
         model_size, tokens = self._sizes()

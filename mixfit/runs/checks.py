@@ -72,6 +72,18 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
     return values, [*notes, *normalised, *dropped]
 
 
+def check_weights(values: Values) -> tuple[Array, list[Note]]:
+    """Check and normalise weights alone, as `check_values` does.
+
+    Raises:
+        InputError: weights cannot be used.
+    """
+    values, notes = _from_percent(values)
+    refuse([text for _, text in _weight_faults(values)])
+    h, normalised = _normalised(values.h)
+    return h, [*notes, *normalised]
+
+
 def refuse(faults: Sequence[str]) -> None:
     """Raise one error for all faults, if there are any: a line each, and ten at most.
 

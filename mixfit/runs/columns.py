@@ -119,7 +119,7 @@ def choose_columns(
     columns = Columns(
         size,
         tokens,
-        _weights(table, names, options, joined),
+        choose_weights(table, names, options, joined),
         targets,
         {name: unit for name, unit in units.items() if unit is not None} or None,
         transforms_of(options.transform, targets) or None,
@@ -143,9 +143,10 @@ def read_as(options: ColumnOptions, column: str) -> bool:
     return any(fnmatchcase(column, glob) for glob in globs)
 
 
-def _weights(
-    table: str, names: Sequence[str], options: ColumnOptions, joined: Sequence[str]
+def choose_weights(
+    table: str, names: Sequence[str], options: ColumnOptions, joined: Sequence[str] = ()
 ) -> dict[str, str]:
+    """Give domain to weight column; see `choose_columns`."""
     option, preset, like = options.weights, options.preset, options.like
     name = parameter("weights")
     domains: dict[str, str] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mixfit.base.errors import UsageError, nearest, parameter
+from mixfit.runs.join import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,13 +110,22 @@ def find_preset(name: str | None) -> Preset | None:
     return PRESETS[name]
 
 
+def like_preset(names: Sequence[str]) -> str | None:
+    """Give the layout that a table with such columns may have, or None."""
+    for preset in PRESETS.values():
+        weights = apply_preset(preset, preset.weights, names)
+        if len(weights) > 1 and apply_preset(preset, preset.targets, names) and not preset.apart:
+            return preset.name
+    return None
+
+
 def apply_preset(preset: Preset, pattern: re.Pattern[str], names: Sequence[str]) -> dict[str, str]:
     """Give the columns whose names match a pattern of a layout, each with the name in it."""
     chosen = {}
     for column in names:
         named = _named_by(pattern, column)
         if named is not None and not (preset.neither and preset.neither.search(column)):
-            chosen[column] = named
+            chosen[column] = named.removeprefix(JOINED)
     return chosen
 
 

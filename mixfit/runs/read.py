@@ -10,11 +10,12 @@ import numpy as np
 from mixfit.base.errors import InputError, MixfitError, Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.runs.cells import one_line, take, to_numbers, to_texts
-from mixfit.runs.checks import Values, refuse
-from mixfit.runs.columns import ColumnOptions, choose_columns, read_as
+from mixfit.runs.checks import Values, check_weights, refuse
+from mixfit.runs.columns import ColumnOptions, Columns, choose_columns, choose_weights, read_as
 from mixfit.runs.conditions import parse_conditions
+from mixfit.runs.identity import group_mixtures
 from mixfit.runs.join import JoinedTable, join_tables, propose_join
-from mixfit.runs.presets import MODEL_SIZE, TOKENS, find_preset
+from mixfit.runs.presets import MODEL_SIZE, TOKENS, find_preset, like_preset
 from mixfit.runs.runs import JoinedFiles, Runs, SourceFile
 from mixfit.runs.sources import open_tables
 from mixfit.runs.tables import list_names
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.runs.cells import Cells
-    from mixfit.runs.columns import Columns
     from mixfit.runs.conditions import Condition
     from mixfit.runs.globs import Globs
     from mixfit.runs.presets import Preset
@@ -180,17 +180,43 @@ def _columns_of_all(tables: Sequence[Table], options: ColumnOptions) -> Columns:
         ]
         for table, columns in zip(tables[1:], chosen[1:], strict=True):
             _refuse_other_columns(table, columns, tables[0], chosen[0])
-    except MixfitError:
+    except MixfitError as error:
         proposal = propose_join(tables, lambda column: read_as(options, column))
-        if proposal is None:
+        if proposal is not None:
+            raise InputError(proposal) from None
+        layout = like_preset(tables[0].columns) if options.preset is None else None
+        if layout is None or not isinstance(error, InputError):
             raise
-        raise InputError(proposal) from None
+        hint = f"If the layout is that of {layout}, give {parameter('preset')} {layout}."
+        raise InputError(f"{error.text} {hint}") from None
     return chosen[0]
+
+
+def read_mixtures(sources: Sources, like: Columns, domains: Sequence[str]) -> Array:
+    """Read the distinct mixtures (m, k) of runs, whatever else is logged of them.
+
+    Args:
+        sources: as in `read_runs`.
+        like: whose weight columns are taken, where the table has them; else ``weight_*``.
+        domains: which the table must have, in their order.
+
+    Raises:
+        InputError: a file or a weight in it cannot be used.
+    """
+    tables, _ = open_tables(sources)
+    options = ColumnOptions(like=like)
+    kept = []
+    for table in tables:
+        weights = choose_weights(table.name, [name for name in table.columns if name], options)
+        columns = _in_order(table, Columns(1.0, 1.0, weights, {}), domains)
+        kept.append(_read(table, columns, ()))
+    h, _ = check_weights(_values(tables, kept, columns, ()))
+    return h[group_mixtures(h)[1]]
 
 
 def _notes(values: Values, table: Table, options: ColumnOptions) -> list[Note]:
     """Say what a careful reader should know of how the columns were read."""
-    columns, notes = values.columns, []
+    columns, notes, assumed = values.columns, [], []
     for which, usual, symbol in (("model_size", MODEL_SIZE, "N"), ("tokens", TOKENS, "D")):
         number = getattr(columns, which)
         if isinstance(number, str):
@@ -201,13 +227,14 @@ def _notes(values: Values, table: Table, options: ColumnOptions) -> list[Note]:
                 text = f"{symbol} is {short(number)} in every row, as asked for; column "
                 notes.append(Note("not-read", f"{text}{logged[0]} is not read"))
         elif options.like is None or getattr(options.like, which) != number:
-            assert options.preset is not None  # nothing else gives a number unasked
-            text = (
-                f"the table does not log {symbol}, which is taken to be {short(number)}, as the "
-                f"authors of {options.preset.name} train. Where all runs have one N and one D, "
-                "the mixtures found do not depend on it; give your own with --set"
-            )
-            notes.append(Note("assumed", text))
+            assumed.append(f"{symbol} is taken to be {short(number)}")
+    if assumed and options.preset is not None:  # nothing else gives a number unasked
+        text = (
+            f"{' and '.join(assumed)}, as in the runs that the layout {options.preset.name} is "
+            "known for, since the table does not log it. Mixtures found for one N and one D do "
+            "not depend on this; give your own with --set"
+        )
+        notes.append(Note("assumed", text))
     for target, transform in (columns.transforms or {}).items():
         text = f"{transform} is fitted in its place: errors are of that, predictions turned back"
         notes.append(Note("transformed", text, target))
@@ -279,7 +306,7 @@ def _values(
         N=size("model_size"),
         D=size("tokens"),
         h=numbers[:, [place[column] for column in columns.weights.values()]],
-        losses=np.column_stack([losses(target) for target in columns.targets]),
+        losses=np.array([losses(target) for target in columns.targets]).T,
         columns=columns,
         name=list_names([table.name for table in tables], most=2),
         row_name=row_name,

@@ -46,11 +46,11 @@ class JoinedFiles:
     """Files whose columns were joined to those of others.
 
     Attributes:
-        on: the column that both have, by which rows belong together.
+        key: the column that both have, by which rows belong together.
         files: in order.
     """
 
-    on: str
+    key: str
     files: tuple[SourceFile, ...]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SMALLEST_MODEL = 1e4  # parameters
 FEWEST_TOKENS = 1e6
 TOKENS_A_PARAMETER = (0.1, 1e5)
+BEYOND = 1e4  # how many times the range fitted a budget may lie beyond it
 UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _LARGEST_MODEL = 1e14
 _WORDS = {"K": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
@@ -69,6 +70,20 @@ def suspect(N: tuple[float, float], D: tuple[float, float]) -> bool:
     return bool(
         N[0] < SMALLEST_MODEL or D[0] < FEWEST_TOKENS or D[0] / N[1] < least or D[1] / N[0] > most
     )
+
+
+def meant(value: float, low: float, high: float) -> str:
+    """Give the unit with which a number lies nearest to a range, such as ``B``, or "" for none.
+
+    >>> meant(150, 4e9, 5e10), meant(7, 1e8, 1e9)
+    ('B', 'B')
+    """
+    distance = {
+        name: max(low / (value * factor), value * factor / high, 1.0)
+        for name, factor in UNITS.items()
+    }
+    nearest = min(distance, key=lambda name: distance[name])
+    return nearest if distance[nearest] <= BEYOND else ""
 
 
 def _plausible(N: Array, D: Array) -> Mask:

@@ -122,7 +122,7 @@ def test_values_that_cannot_be_used(row, said):
 
 def test_weights_in_percent():
     runs = read_runs(table("25,75,1e8,4e9,3,2", "50,50.5,1e8,4e9,3,2"))
-    assert runs.h.tolist() == [[0.25, 0.75], [50 / 100.5, 50.5 / 100.5]]
+    np.testing.assert_allclose(runs.h, [[0.25, 0.75], [50 / 100.5, 50.5 / 100.5]], rtol=1e-15)
     assert [note.text for note in runs.notes] == [
         "the weights of every row sum to 100: they are read as percent",
         "the weights of 1 row did not sum to 1 and are normalised; the largest deviation is 0.005",
