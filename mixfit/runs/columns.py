@@ -196,7 +196,7 @@ def _targets(
     if option is None:  # what is averaged is not fitted alone too, unless that is asked for
         chosen = {column: target for column, target in usual.items() if column not in members}
     for glob in split_globs(option, name):
-        matched = _matching_losses(glob, names, usual)
+        matched = _matching_losses(glob, names, usual, preset)
         if not matched:
             raise unmatched(table, [*names, *usual.values()], name, glob)
         for column, target in matched.items():
@@ -222,12 +222,12 @@ def _groups(
     table: str, names: Sequence[str], options: ColumnOptions, usual: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """Give the targets that are averages of columns, each with these columns."""
-    name = parameter("target_groups")
+    name, preset = parameter("target_groups"), options.preset
     groups = {}
     for group, globs in (options.target_groups or {}).items():
         columns: dict[str, str] = {}
         for glob in split_globs(globs, f"{name} {group}"):
-            matched = _matching_losses(glob, names, usual)
+            matched = _matching_losses(glob, names, usual, preset)
             if not matched:
                 raise unmatched(table, [*names, *usual.values()], f"{name} {group}=", glob)
             columns |= matched
@@ -263,15 +263,26 @@ def _other_side(
     return [n for n in names if n in joined and n.removeprefix(JOINED) not in sizes]
 
 
-def _matching_losses(glob: str, names: Sequence[str], usual: Mapping[str, str]) -> dict[str, str]:
-    """Give the targets that a glob means, each column with its target."""
+def _matching_losses(
+    glob: str, names: Sequence[str], usual: Mapping[str, str], preset: Preset | None
+) -> dict[str, str]:
+    """Give the targets that a glob means, each column with its target.
+
+    Args:
+        glob: over columns or targets.
+        names: of the columns.
+        usual: those that are called as losses are, each with its target.
+        preset: the layout that `usual` names targets by, if it does.
+    """
     if glob in names:
         return {glob: usual.get(glob, target_of(glob))}
     by_target = [column for column, target in usual.items() if fnmatchcase(target, glob)]
     # 'w*' means the loss of wikipedia, and not the weights, where there is such a loss.
     matched = [column for column in usual if column in by_target or fnmatchcase(column, glob)]
     return {
-        column: usual[column] if column in by_target else target_by(column, glob)
+        column: usual[column]
+        if column in by_target or (preset is not None and column in usual)
+        else target_by(column, glob)
         for column in matched or matching(glob, names)
     }
 

@@ -111,10 +111,13 @@ def find_preset(name: str | None) -> Preset | None:
 
 
 def like_preset(names: Sequence[str]) -> str | None:
-    """Give the layout that a table with such columns may have, or None."""
-    for preset in PRESETS.values():
+    """Give the layout that a table with such columns may have, or None.
+
+    Of those that are not what columns are mostly called anyway, and can be told by their names.
+    """
+    for preset in (PRESETS["regmix"], PRESETS["wandb"]):
         weights = apply_preset(preset, preset.weights, names)
-        if len(weights) > 1 and apply_preset(preset, preset.targets, names) and not preset.apart:
+        if len(weights) > 1 and apply_preset(preset, preset.targets, names):
             return preset.name
     return None
 

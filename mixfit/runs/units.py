@@ -42,9 +42,7 @@ def unit_faults(N: Array, D: Array, columns: Columns) -> list[str]:
     if small.any():
         unit = _first(lambda x: N.min() * x >= 1e5 and N.max() * x <= _LARGEST_MODEL)
         sizes = N * UNITS.get(unit, 1.0)
-        what = (
-            f"and N is a number of parameters, of which there are {short(SMALLEST_MODEL)} or more"
-        )
+        what = f"and N is a number of parameters, {short(SMALLEST_MODEL)} or more"
         faults.append(_fault(columns.model_size, "model_size", N, small, what, unit))
     if short_.any():
         unit = _first(
