@@ -165,7 +165,7 @@ class TableOptions:
             name, equals, number = (part.strip() for part in text.partition("="))
             which = "model_size" if name in MODEL_SIZE else "tokens" if name in TOKENS else None
             if not equals or which is None:
-                hint = nearest(name, [*MODEL_SIZE, *TOKENS])
+                hint = "" if which else nearest(name, [*MODEL_SIZE, *TOKENS])
                 raise UsageError(
                     f"--set '{text}': N and D can be set, as in model_size=310M and n_tokens=10B."
                     f"{hint}"

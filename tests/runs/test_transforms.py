@@ -115,8 +115,8 @@ def test_values_that_no_loss_comes_of():
         "\n"
     ) == [
         "runs.csv: row 1 (line 2), column acc_qa as 1-x: the value is 0, and a loss must be a "
-        "number above 0. Choose what makes a loss above 0 of every value with --transform, or leave the "
-        "row out with --where.",
+        "number above 0. Choose what makes a loss above 0 of every value with --transform, or "
+        "leave the row out with --where.",
         "also: runs.csv: row 1 (line 2), column acc_nli as -log x: the value is inf, and a loss "
         "must be a number above 0. Choose what makes a loss above 0 of every value with "
         "--transform, or leave the row out with --where.",
