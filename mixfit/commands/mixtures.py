@@ -216,7 +216,7 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
     if sources:
         from mixfit.runs.read import read_mixtures
 
-        return read_mixtures(list(sources), fit.data.columns, fit.domains)
+        return read_mixtures(list(sources), fit.domains, like=fit.data.columns)
     try:
         runs = _fitted_runs(fit)
     except MixfitError:  # such as a column that was renamed: they are a help, not a need

@@ -72,16 +72,15 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
     return values, [*notes, *normalised, *dropped]
 
 
-def check_weights(values: Values) -> tuple[Array, list[Note]]:
-    """Check and normalise weights alone, as `check_values` does.
+def check_weights(values: Values) -> Array:
+    """Check weights alone, and normalise them, (rows, k).
 
     Raises:
-        InputError: weights cannot be used.
+        InputError: a weight cannot be used; all faults are named.
     """
-    values, notes = _from_percent(values)
-    refuse([text for _, text in _weight_faults(values)])
-    h, normalised = _normalised(values.h)
-    return h, [*notes, *normalised]
+    values, _ = _from_percent(values)
+    refuse([text for _, text in sorted(_weight_faults(values), key=lambda fault: -fault[0])])
+    return _normalised(values.h)[0]
 
 
 def refuse(faults: Sequence[str]) -> None:

@@ -192,25 +192,33 @@ def _columns_of_all(tables: Sequence[Table], options: ColumnOptions) -> Columns:
     return chosen[0]
 
 
-def read_mixtures(sources: Sources, like: Columns, domains: Sequence[str]) -> Array:
-    """Read the distinct mixtures (m, k) of runs, whatever else is logged of them.
+def read_mixtures(
+    sources: Sources,
+    domains: Sequence[str],
+    *,
+    weights: Globs | None = None,
+    like: Columns | None = None,
+) -> Array:
+    """Read the distinct mixtures (m, k) of tables, whatever else is logged in them.
 
     Args:
-        sources: as in `read_runs`.
-        like: whose weight columns are taken, where the table has them; else ``weight_*``.
-        domains: which the table must have, in their order.
+        sources: as for `read_runs`.
+        domains: which must be those of the tables; they set the order of the weights.
+        weights: as for `read_runs`, as is `like`.
+        like: whose weight columns are taken where nothing is said, if the table has them.
 
     Raises:
         InputError: a file or a weight in it cannot be used.
+        UsageError: a glob matches no column.
     """
     tables, _ = open_tables(sources)
-    options = ColumnOptions(like=like)
+    options = ColumnOptions(weights, like=like)
     kept = []
     for table in tables:
-        weights = choose_weights(table.name, [name for name in table.columns if name], options)
-        columns = _in_order(table, Columns(1.0, 1.0, weights, {}), domains)
+        found = choose_weights(table.name, [name for name in table.columns if name], options)
+        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains)
         kept.append(_read(table, columns, ()))
-    h, _ = check_weights(_values(tables, kept, columns, ()))
+    h = check_weights(_values(tables, kept, columns, ()))
     return h[group_mixtures(h)[1]]
 
 
