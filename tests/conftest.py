@@ -28,13 +28,12 @@ def mixfit(tmp_path):
             environment["COLUMNS"] = str(columns)
         return subprocess.run(
             [str(PROGRAM), *map(str, arguments)],
-            cwd=tmp_path,
+            **{"cwd": tmp_path} | options,
             env=environment,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            **options,
         )
 
     return run
