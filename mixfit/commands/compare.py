@@ -92,8 +92,8 @@ def compare(
     Example: mixfit compare runs.csv --law additive --law coupled --folds 5
     """
     from mixfit.base.errors import UsageError
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
@@ -115,6 +115,7 @@ def compare(
         return given.read(runs, weights, targets, model_size, tokens, wanted, domains)
 
     table = read(train or [])
+    check_out(out, [file.path for file in table.files])
     tests = [read([condition], table.domains) for condition in test or []]
     splits = (
         split_by_rows(table, tests)
@@ -125,9 +126,7 @@ def compare(
     comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(comparison_to_plain(comparison, chosen, table, tests))
-        ),
+        lambda path: write_document(path, comparison_to_plain(comparison, chosen, table, tests)),
         lambda: report_comparison(comparison, table.summary, table_format),
         quiet=quiet,
         form=table_format,

@@ -42,8 +42,8 @@ def evaluate(
 
     Example: mixfit eval fit.yaml runs.csv --where 'model_size>=1.2e9' --max-mre 0.5
     """
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.evaluation.evaluate import evaluate as evaluate_fit
     from mixfit.evaluation.evaluation_file import evaluation_to_plain
     from mixfit.evaluation.predictions import check_predictions_path, save_predictions
@@ -51,20 +51,20 @@ def evaluate(
     from mixfit.reports.evaluate import gate, report_evaluation
     from mixfit.reports.render import print_remarks
 
-    for path in (out, predictions):
-        check_out(path, [fit, *runs])
+    check_out(out, [fit, *runs])
+    check_out(predictions, [fit, *runs], [out])
     if predictions is not None:
         check_predictions_path(predictions)
     loaded = load_fit(fit)
     table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
+    for path in (out, predictions):
+        check_out(path, [file.path for file in (*table.files, *loaded.data.files)])
     evaluation = evaluate_fit(loaded, table)
     if predictions is not None:
         save_predictions(evaluation, table, predictions)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(evaluation_to_plain(evaluation, fit, table, max_mre))
-        ),
+        lambda path: write_document(path, evaluation_to_plain(evaluation, fit, table, max_mre)),
         lambda: report_evaluation(evaluation, f"{loaded.law.name} law of {fit} on {table.summary}"),
         quiet=quiet,
         also_written=[predictions],

@@ -59,6 +59,7 @@ def fit(
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
+    check_out(out, [file.path for file in table.files])
     executor = given.executor(jobs, cluster, quiet=quiet)
     if isinstance(wanted, str | AutoLaw):
         from mixfit.evaluation.choose import fit_auto
