@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -20,6 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _UNGUARDED = 97  # the exit status of a process that was to start others while it imported a script
+_TALKATIVE = ("distributed", "tornado", "asyncio")  # loggers
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -163,36 +165,84 @@ def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
 
 @contextmanager
 def _on_cluster(address: str) -> Iterator[futures.Executor]:
+    from concurrent.futures import CancelledError
+
     try:
         from distributed import Client, KilledWorker
+        from distributed.comm.core import CommClosedError
     except ImportError:
         raise WorkerError(
             f"{parameter('cluster')} needs Dask, which is not installed:"
             " pip install 'mixfit[cluster]'."
         ) from None
-    try:
-        client = Client(address, timeout="5s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise WorkerError(
-            f"There is no Dask scheduler at {address} ({error or 'no answer'}). Give the address"
-            " that 'dask scheduler' prints, such as tcp://host:8786."
-        ) from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise WorkerError(
-                f"The Dask scheduler at {address} has no workers. Start some: dask worker {address}"
-            )
-        pool = client.get_executor(retries=2, pure=False)
+    _check_address(address)
+    with _dask_is_quiet():
         try:
-            yield pool
-        except KilledWorker as error:
-            raise WorkerError(f"Workers of the cluster ended again and again: {error}") from None
-        except ModuleNotFoundError as error:
+            client = Client(address, timeout="5s", set_as_default=False)
+        except (OSError, ValueError) as error:
             raise WorkerError(
-                f"A worker of the cluster lacks {error.name}: install it there."
+                f"There is no Dask scheduler at {address} ({error or 'no answer'}). Give the"
+                " address that 'dask scheduler' prints, such as tcp://host:8786."
             ) from None
-        finally:
-            pool.shutdown(wait=False)
+        with client:
+            if not client.scheduler_info()["workers"]:
+                raise WorkerError(
+                    f"The Dask scheduler at {address} has no workers. Start some:"
+                    f" dask worker {address}"
+                )
+            pool = client.get_executor(retries=2, pure=False)
+            try:
+                yield pool
+            except KilledWorker as error:
+                raise WorkerError(
+                    f"Workers of the cluster ended again and again: {error}"
+                ) from None
+            except ModuleNotFoundError as error:
+                raise WorkerError(
+                    f"A worker of the cluster lacks {error.name}: install it there."
+                ) from None
+            except (CancelledError, CommClosedError):
+                raise WorkerError(
+                    f"The Dask scheduler at {address} went away before the work was done."
+                ) from None
+            finally:
+                pool.shutdown(wait=False)
+
+
+def _check_address(address: str) -> None:
+    """Refuse what Dask would stumble over, before it is asked."""
+    match = re.fullmatch(
+        r"(?:(tcp|tls)://)?(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.%]+\]):([0-9]{1,5})", address
+    )
+    if match is None or not 0 < int(match[2]) < 1 << 16:
+        raise WorkerError(
+            f"{parameter('cluster')} {address!r} is no address of a Dask scheduler. Give the one"
+            " that 'dask scheduler' prints, such as tcp://host:8786."
+        )
+    if match[1] == "tls":
+        from distributed.security import Security
+
+        if Security().get_connection_args("client").get("ssl_context") is None:
+            raise WorkerError(
+                f"{parameter('cluster')} {address}: Dask's configuration names no certificates for"
+                " tls. Set them there (distributed.comm.tls), or use tcp."
+            )
+
+
+@contextmanager
+def _dask_is_quiet() -> Iterator[None]:
+    """Keep Dask from telling the user of what becomes one message."""
+    import logging
+
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(_TALKATIVE)]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _prepare_process() -> None:
