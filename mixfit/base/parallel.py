@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mixfit.base.errors import WorkerError, parameter
 
@@ -114,7 +115,8 @@ def _collect(
 ) -> list[R]:
     from concurrent.futures import as_completed
 
-    pending = [pool.submit(function, task) for task in tasks]
+    with _signals_wait():  # a process that is being made must not be left half made
+        pending = [pool.submit(function, task) for task in tasks]
     for future in as_completed(pending):
         future.result()
         done()
@@ -135,6 +137,7 @@ def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
     context = get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":
         context.set_forkserver_preload([module])
+        _start_servers()
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare_process)
     try:
         yield pool
@@ -161,6 +164,39 @@ def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _start_servers() -> None:
+    """Start what makes processes so that all of these leave a terminal's signals to this one."""
+    from multiprocessing import forkserver, resource_tracker
+
+    left_alone = {signal.SIGINT, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, left_alone)
+    try:
+        resource_tracker.ensure_running()  # which unblocks one of them
+        signal.pthread_sigmask(signal.SIG_BLOCK, left_alone)
+        forkserver.ensure_running()  # it and its children inherit what is blocked
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let a signal that ends the program come when this is over."""
+    came: list[int] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # no other handles signals
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and callable(signal.getsignal(number)):
+                previous[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextmanager
@@ -247,7 +283,6 @@ def _dask_is_quiet() -> Iterator[None]:
 
 def _prepare_process() -> None:
     """Leave interrupts to the parent, and end with it, even if it is killed."""
-    import threading
     from multiprocessing import parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
