@@ -23,6 +23,7 @@ R = TypeVar("R")
 
 _UNGUARDED = 97  # the exit status of a process that was to start others while it imported a script
 _TALKATIVE = ("distributed", "tornado", "asyncio")  # loggers
+_PATIENCE = 5  # seconds that a scheduler has to answer
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -213,14 +214,8 @@ def _on_cluster(address: str) -> Iterator[futures.Executor]:
         ) from None
     _check_address(address)
     with _dask_is_quiet():
-        try:
-            client = Client(address, timeout="5s", set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise WorkerError(
-                f"There is no Dask scheduler at {address} ({error or 'no answer'}). Give the"
-                " address that 'dask scheduler' prints, such as tcp://host:8786."
-            ) from None
-        with client:
+        _require_scheduler(address)
+        with Client(address, timeout="5s", set_as_default=False) as client:
             if not client.scheduler_info()["workers"]:
                 raise WorkerError(
                     f"The Dask scheduler at {address} has no workers. Start some:"
@@ -263,6 +258,26 @@ def _check_address(address: str) -> None:
                 f"{parameter('cluster')} {address}: Dask's configuration names no certificates for"
                 " tls. Set them there (distributed.comm.tls), or use tcp."
             )
+
+
+def _require_scheduler(address: str) -> None:
+    """Refuse an address where no scheduler answers; a `Client` may wait there for ever."""
+    import asyncio
+
+    from distributed.core import rpc
+
+    async def ask() -> None:
+        async with rpc(address, timeout=_PATIENCE) as scheduler:
+            await scheduler.identity()
+
+    try:
+        asyncio.run(asyncio.wait_for(ask(), _PATIENCE + 1))
+    except Exception as error:  # whatever Dask makes of what is no scheduler
+        why = str(error) or "no answer"
+        raise WorkerError(
+            f"There is no Dask scheduler at {address} ({why}). Give the address that"
+            " 'dask scheduler' prints, such as tcp://host:8786."
+        ) from None
 
 
 @contextmanager
