@@ -8,6 +8,7 @@ import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _DEFAULT_FOLDS = 5
 
 
+@reads_tables
 def compare(
     runs: given.RunsArgument,
     law: Annotated[
@@ -69,11 +71,7 @@ def compare(
             "--leave-size-out", help="Fit on the smaller model sizes and test on the next."
         ),
     ] = False,
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     delta: given.Delta = 1e-3,
     solver: given.Solver = "trust-region",
     restarts: given.Restarts = 12,
@@ -107,27 +105,28 @@ def compare(
         known = ", ".join(FORMATS)
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
-    check_out(out, runs)
+    check_out(out, [*runs, *(table.join or ())])
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
-        wanted = [*(where or []), *conditions]
-        return given.read(runs, weights, targets, model_size, tokens, wanted, domains)
+        return table.read(runs, where=conditions, domains=domains)
 
-    table = read(train or [])
-    check_out(out, [file.path for file in table.files])
-    tests = [read([condition], table.domains) for condition in test or []]
+    checkpoints = read(train or [])
+    check_out(out, [file.path for file in checkpoints.files])
+    tests = [read([condition], checkpoints.domains) for condition in test or []]
     splits = (
-        split_by_rows(table, tests)
+        split_by_rows(checkpoints, tests)
         if tests
-        else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
+        else _split(checkpoints, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
     executor = given.executor(jobs, cluster, quiet=quiet)
     comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
     finish(
         out,
-        lambda path: write_document(path, comparison_to_plain(comparison, chosen, table, tests)),
-        lambda: report_comparison(comparison, table.summary, table_format),
+        lambda path: write_document(
+            path, comparison_to_plain(comparison, chosen, checkpoints, tests)
+        ),
+        lambda: report_comparison(comparison, checkpoints.summary, table_format),
         quiet=quiet,
         form=table_format,
     )

@@ -57,6 +57,14 @@ def optimize(
         str | None,
         _option("C", "Choose N and D too, with 6 N D = C FLOPs, such as 1e21.", _BUDGET),
     ] = None,
+    allow_units: Annotated[
+        bool,
+        typer.Option(
+            "--allow-units",
+            help="Take budgets and tokens that can hardly be in the units of the fit.",
+            rich_help_panel=_BUDGET,
+        ),
+    ] = False,
     model_size_range: Annotated[
         str | None,
         _option(
@@ -177,6 +185,8 @@ def optimize(
     )
     compared = texts.baselines(baseline or (), loaded)
     sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    if not allow_units:
+        texts.check_units(loaded, sizes, lengths, asked.available)
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     N: tuple[float | None, ...] = sizes or (None,)

@@ -30,11 +30,7 @@ def comparison_to_plain(
     content = {
         "title": comparison.title,
         "options": options,
-        "data": {
-            "files": train.files,
-            "where": train.where,
-            "tests": [{"where": runs.where} for runs in tests],
-        },
+        "data": {**train.origin, "tests": [{"where": runs.where} for runs in tests]},
         "choice": comparison.choice,
         "laws": comparison.standings,
         "notes": comparison.notes,

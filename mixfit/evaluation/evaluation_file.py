@@ -27,7 +27,7 @@ def evaluation_to_plain(
     """
     content: dict[str, Any] = {
         "fit": {"path": fit_path, "sha256": file_sha256(fit_path)},
-        "data": {"files": runs.files, "where": runs.where},
+        "data": runs.origin,
         "notes": without_targets(evaluation.notes),
         "rows": score_rows(evaluation),
     }

@@ -15,7 +15,7 @@ from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
-from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
+from mixfit.runs.runs import JoinedFiles, SourceFile  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +106,7 @@ class FitData:
         model_size: in parameters.
         tokens: in tokens.
         weights: domain to the range of its weight.
+        joined: files that were joined to `files`, if any.
     """
 
     files: tuple[SourceFile, ...]
@@ -115,6 +116,7 @@ class FitData:
     model_size: Range
     tokens: Range
     weights: dict[str, Range]
+    joined: Omitted[JoinedFiles] = None
 
     @classmethod
     def of(cls, runs: Runs) -> FitData:
@@ -127,6 +129,7 @@ class FitData:
             model_size=Range.of(runs.N),
             tokens=Range.of(runs.D),
             weights={d: Range.of(runs.h[:, i]) for i, d in enumerate(runs.domains)},
+            joined=runs.joined,
         )
 
 

@@ -29,7 +29,8 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
 
 def _describe(data: FitData) -> str:
     N, D = ((counts.min, counts.max) for counts in (data.model_size, data.tokens))
-    return describe(data.files, "", data.mixtures, len(data.weights), N, D)
+    files = data.files + (data.joined.files if data.joined else ())
+    return describe(files, "", data.mixtures, len(data.weights), N, D)
 
 
 def _parameters(fit: Fit) -> Grid:
