@@ -6,6 +6,7 @@ not say all, give the writing, the checks of what is read, and the tables in ``d
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -26,6 +27,7 @@ import yaml
 
 from mixfit._version import __version__
 from mixfit.base.errors import InputError, Note, UsageError, nearest
+from mixfit.base.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -138,6 +140,33 @@ def to_yaml(content: Mapping[str, Any]) -> str:
             width=100,
         )
     )
+
+
+def write_document(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write plain data to a file, as JSON where its name ends in ``.json``, as YAML elsewhere.
+
+    JSON has no infinite numbers: they are texts there, which are read as the same.
+
+    Args:
+        path: of the file; ``-`` is standard output.
+        content: such as `to_document` gives.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    if Path(path).suffix.lower() == ".json":
+        text = json.dumps(_with_texts(content), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(path, text + "\n")
+    else:
+        write_text(path, to_yaml(content))
+
+
+def _with_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_texts(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(item) for item in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 @dataclass(frozen=True)

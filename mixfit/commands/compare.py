@@ -90,8 +90,8 @@ def compare(
     Example: mixfit compare runs.csv --law additive --law coupled --folds 5
     """
     from mixfit.base.errors import UsageError
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
@@ -112,6 +112,7 @@ def compare(
         return table.read(runs, where=conditions, domains=domains)
 
     checkpoints = read(train or [])
+    check_out(out, [file.path for file in checkpoints.files])
     tests = [read([condition], checkpoints.domains) for condition in test or []]
     splits = (
         split_by_rows(checkpoints, tests)
@@ -122,8 +123,8 @@ def compare(
     comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(comparison_to_plain(comparison, chosen, checkpoints, tests))
+        lambda path: write_document(
+            path, comparison_to_plain(comparison, chosen, checkpoints, tests)
         ),
         lambda: report_comparison(comparison, checkpoints.summary, table_format),
         quiet=quiet,

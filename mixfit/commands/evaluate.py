@@ -40,8 +40,8 @@ def evaluate(
 
     Example: mixfit eval fit.yaml runs.csv --where 'model_size>=1.2e9' --max-mre 0.5
     """
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.evaluation.evaluate import evaluate as evaluate_fit
     from mixfit.evaluation.evaluation_file import evaluation_to_plain
     from mixfit.evaluation.predictions import check_predictions_path, save_predictions
@@ -49,20 +49,23 @@ def evaluate(
     from mixfit.reports.evaluate import gate, report_evaluation
     from mixfit.reports.render import print_remarks
 
-    for path in (out, predictions):
-        check_out(path, [fit, *runs, *(table.join or ())])
+    inputs = [fit, *runs, *(table.join or ())]
+    check_out(out, inputs)
+    check_out(predictions, inputs, [out])
     if predictions is not None:
         check_predictions_path(predictions)
     loaded = load_fit(fit)
     checkpoints = table.read(runs, fit=loaded)
+    for path in (out, predictions):
+        check_out(path, [file.path for file in (*checkpoints.files, *loaded.data.files)])
     evaluation = evaluate_fit(loaded, checkpoints)
     title = f"{loaded.law.name} law of {fit}"
     if predictions is not None:
         save_predictions(evaluation, checkpoints, predictions)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(evaluation_to_plain(evaluation, fit, checkpoints, max_mre))
+        lambda path: write_document(
+            path, evaluation_to_plain(evaluation, fit, checkpoints, max_mre)
         ),
         lambda: report_evaluation(evaluation, f"{title} on {checkpoints.summary}"),
         quiet=quiet,

@@ -138,7 +138,8 @@ def optimize(
         str,
         typer.Option(
             "--format",
-            help="Of the file: yaml, json, csv, megatron or hf.",
+            help="Of the file: yaml (or JSON, by the file's name), or weights alone as json, csv, "
+            "megatron or hf.",
             rich_help_panel="Output",
         ),
     ] = "yaml",
@@ -154,7 +155,7 @@ def optimize(
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
     from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.plain import write_document
     from mixfit.commands import mixtures as texts
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
@@ -167,6 +168,7 @@ def optimize(
     named += [text for text in (prior, prefixes) if text is not None]
     check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
     loaded = load_fit(fit)
+    check_out(out, [file.path for file in loaded.data.files])
     observed = texts.observed_mixtures(loaded, runs)
     asked = texts.constraints(
         loaded,
@@ -204,10 +206,10 @@ def optimize(
 
     def write(path: str) -> None:
         if form == "yaml":
-            text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
+            write_document(path, mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
-            text = render(mixtures, form, {} if prefixes is None else read_prefixes(prefixes))
-        write_text(path, text)
+            kept = {} if prefixes is None else read_prefixes(prefixes)
+            write_text(path, render(mixtures, form, kept))
 
     finish(
         out,

@@ -57,13 +57,21 @@ Cluster = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _out(path: str | None) -> str | None:
+    # Its other names are standard output too, which then holds the result alone.
+    return "-" if path in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
+
+
 Out = Annotated[
     str | None,
     typer.Option(
         "--out",
         "-o",
         metavar="FILE",
-        help="Write YAML there; - is standard output.",
+        callback=_out,
+        help="Write YAML there, or JSON if its name ends in .json; - is standard output.",
         show_default=False,
     ),
 ]

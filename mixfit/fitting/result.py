@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
 
+_DELTAS = 1e-12, 1e12  # beyond them the Huber loss, or what it is divided by, overflows
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -52,6 +54,12 @@ class FitOptions:
         if not (self.delta > 0 and np.isfinite(self.delta)):
             raise UsageError(
                 f"delta is {self.delta:g}; it must be a positive number ({parameter('delta')})."
+            )
+        if not _DELTAS[0] <= self.delta <= _DELTAS[1]:
+            least, most = _DELTAS
+            raise UsageError(
+                f"delta is {self.delta:g}; it must be from {least:g} to {most:g}"
+                f" ({parameter('delta')}). It is in the unit of the losses, and 0.001 in the paper."
             )
         if self.solver not in SOLVERS:
             known = ", ".join(SOLVERS)

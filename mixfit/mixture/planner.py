@@ -91,10 +91,13 @@ def target_weights(
                 f"Its targets are {', '.join(fit.targets)}."
             )
         weights.update(dict.fromkeys(matched, float(weight)))
-    total = sum(weights.values())
-    if not total > 0:
+    most = max(weights.values(), default=0.0)
+    if not most > 0:
         raise UsageError("All target weights are 0. Give at least one target some weight.")
-    return {name: weights[name] / total for name in fit.targets if weights.get(name, 0) > 0}
+    # In units of the largest: a sum of huge weights is no number.
+    total = sum(weight / most for weight in weights.values())
+    shares = {name: weights.get(name, 0.0) / most / total for name in fit.targets}
+    return {name: share for name, share in shares.items() if share > 0}
 
 
 class Planner:

@@ -28,11 +28,11 @@ _STYLES = {"note": "yellow", "ok": "green", "FAIL": "bold red", "wrote": "dim"}
 
 def print_report(report: Report, form: str = TEXT) -> None:
     """Print the lines and tables of a report on standard output; its remarks are not printed."""
-    if form != TEXT:
+    if form == TEXT:
+        _print_blocks(report, _console(sys.stdout))
+    else:
         sys.stdout.write(_FORMS[form](report))
-        return
-    out = _console(sys.stdout)
-    _print_blocks(report, out)
+    sys.stdout.flush()  # before remarks, where both go to one place
 
 
 def print_remarks(remarks: Iterable[Remark]) -> None:
