@@ -21,6 +21,7 @@ from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
+from mixfit.commands.schema import schema
 from mixfit.commands.settings import defaults_of, read_settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "optimize": optimize,
     "laws": laws,
     "config": config,
+    "schema": schema,
 }
 for _name, _command in _COMMANDS.items():
     # A short help is not cut, as the first line of the help would be.
