@@ -110,7 +110,8 @@ def rising_notes(
     """
     # Of a large table some mixtures tell as much as all.
     looked_at = mixture <= np.searchsorted(np.cumsum(np.bincount(mixture)), _ENOUGH)
-    mixture, N, D, losses = (x[looked_at] for x in (mixture, N, D, losses))
+    mixture, losses = mixture[looked_at], losses[looked_at]
+    N, D = N[looked_at], D[looked_at]
     ways = []
     for what, along, fixed in (("D", D, N), ("N", N, D)):
         order = np.lexsort((along, fixed, mixture))
