@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, nearest, parameter
+from mixfit.base.metrics import rank_correlation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]]
     "100-x": (lambda x: 100.0 - x, lambda y: 100.0 - y),
     "-log x": (lambda x: -np.log(x), lambda y: np.exp(-y)),
 }
+_FEWEST_ALONE = 10  # runs of one row each
+_CORRELATED = 0.5
 _ENOUGH = 20_000  # rows
 _FEWEST = 3  # runs of several lengths, or sizes, that say something of all
 
@@ -120,17 +123,29 @@ def rising_notes(
         ways.append((what, order, np.cumsum(new_run), along[order]))
     notes = []
     for target, values in zip(targets, losses.T, strict=True):
-        for what, order, run, along in ways:
-            rose, runs = _rises(run, along, values[order])
-            if runs >= _FEWEST and rose > runs / 2:
-                text = (
-                    f"its values rise with {what} in {rose} of {runs} runs that differ in {what} "
-                    "alone, as those of an accuracy do. The laws are of losses, which fall: fit "
-                    "1-x or -log x in its place, see --transform"
-                )
-                notes.append(Note("rising", text, target))
-                break
+        seen = [(what, *_rises(run, along, values[order])) for what, order, run, along in ways]
+        told = [(what, rose, runs) for what, rose, runs in seen if runs >= _FEWEST]
+        risen = [
+            f"its values rise with {what} in {rose} of {runs} runs that differ in {what} alone"
+            for what, rose, runs in told
+            if rose > runs / 2
+        ]
+        if not told and _correlation(N * D, values) > _CORRELATED:
+            risen = ["its values rise with N D, over all runs"]
+        if risen:
+            text = (
+                f"{risen[0]}, as those of an accuracy do. The laws are of losses, which fall: fit "
+                "1-x or -log x in its place, see --transform"
+            )
+            notes.append(Note("rising", text, target))
     return notes
+
+
+def _correlation(along: Array, values: Array) -> float:
+    """Give the rank correlation of the values that are known, or NaN for few."""
+    known = ~np.isnan(values)
+    few = np.count_nonzero(known) < _FEWEST_ALONE
+    return float("nan") if few else rank_correlation(along[known], values[known])
 
 
 def _rises(run: Indices, along: Array, values: Array) -> tuple[int, int]:
