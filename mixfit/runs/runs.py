@@ -103,6 +103,12 @@ class Runs(Shown):
         return describe(files, rows, len(self.mixtures), len(self.domains), N, D)
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
+
+    @property
     def origin(self) -> dict[str, Any]:
         """Where the rows come from, as files say it that stand for a result on them."""
         joined = {} if self.joined is None else {"joined": self.joined}
