@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -14,11 +15,14 @@ from mixfit.base import streams
 from mixfit.base.errors import MixfitError
 from mixfit.base.parallel import use_one_thread
 from mixfit.commands.compare import compare
+from mixfit.commands.config import config
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
+from mixfit.commands.schema import schema
+from mixfit.commands.settings import defaults_of, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +32,7 @@ app = typer.Typer(
     name="mixfit",
     help="Fit data-mixture scaling laws to small training runs, and find the mixture to train on.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -39,6 +43,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "optimize": optimize,
     "laws": laws,
+    "config": config,
+    "schema": schema,
 }
 for _name, _command in _COMMANDS.items():
     # A short help is not cut, as the first line of the help would be.
@@ -62,6 +68,7 @@ def _common(
     ] = False,
 ) -> None:
     context.ensure_object(dict)["command"] = context.invoked_subcommand
+    context.default_map = defaults_of(read_settings(Path.cwd(), context))
 
 
 class _StoppedError(BaseException):

@@ -9,11 +9,11 @@ from typing import Union, get_args, get_origin
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, check_file
 from random_fits import additive
 
 from mixfit.base.errors import Note
-from mixfit.base.plain import stored_fields
+from mixfit.base.plain import stored_fields, to_yaml
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison_file import comparison_to_plain, figure_rows
 from mixfit.evaluation.evaluate import evaluate
@@ -162,6 +162,7 @@ def compare_files(path):
 def test_the_keys_that_are_written_are_those_of_the_page(fit_file, schema, written):
     rows, seen = table(schema), set()
     for content in written(fit_file):
+        check_file(to_yaml(content))
         assert list(content)[:2] == ["schema", "mixfit"]
         assert content["schema"] == f"mixfit.{schema}/1"
         for name in list(content)[2:]:

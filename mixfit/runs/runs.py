@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.base.errors import InputError, Note, UsageError, nearest
 from mixfit.base.numbers import short
+from mixfit.base.plain import Omitted  # noqa: TC001, files are read and written by their types
 from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
 from mixfit.runs.columns import Columns
@@ -52,6 +53,21 @@ class JoinedFiles:
 
     key: str
     files: tuple[SourceFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where rows come from, as files say it that hold a result on them.
+
+    Attributes:
+        files: in order.
+        where: the conditions that the rows meet.
+        joined: files that were joined to `files`, if any.
+    """
+
+    files: tuple[SourceFile, ...]
+    where: tuple[str, ...]
+    joined: Omitted[JoinedFiles] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +125,9 @@ class Runs(Shown):
         return tuple(file.path for file in (*self.files, *joined))
 
     @property
-    def origin(self) -> dict[str, Any]:
-        """Where the rows come from, as files say it that stand for a result on them."""
-        joined = {} if self.joined is None else {"joined": self.joined}
-        return {"files": self.files, "where": self.where, **joined}
+    def origin(self) -> Origin:
+        """Where the rows come from."""
+        return Origin(files=self.files, where=self.where, joined=self.joined)
 
     @cached_property
     def mixture(self) -> Indices:
