@@ -111,7 +111,7 @@ def main() -> None:
             sys.stdout.flush()
     except MixfitError as error:
         text = error.said_with(option_of(asked.get("command", "")))
-        _end(f"error: {text}", 2)
+        _end(f"error: {streams.visible(text)}", 2)
     except MemoryError:
         _end("error: there is not enough memory. Take fewer rows, or fewer --jobs.", 2)
     except _StoppedError as stopped:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
@@ -217,6 +219,11 @@ def read_document(record: type[T], schema: str, path: str | Path) -> T:
         InputError: if it is not there, is not YAML, has another schema, or holds what its record
             cannot; the message names the place.
     """
+    if _is_pipe(path):
+        raise InputError(
+            f"{path}: is no regular file. What is made of it names its SHA-256, for which it is"
+            " read again: write it to a file first."
+        )
     content = load_yaml(path)
     own = content.get("schema") if isinstance(content, dict) else None
     if own != schema:
@@ -225,6 +232,12 @@ def read_document(record: type[T], schema: str, path: str | Path) -> T:
     rest = {name: value for name, value in content.items() if name not in ("schema", "mixfit")}
     read: T = _record_of(record, rest, Place(str(path)))
     return read
+
+
+def _is_pipe(path: str | Path) -> bool:
+    with suppress(OSError, ValueError):
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    return False
 
 
 def load_yaml(path: str | Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _OUTPUT, _ERROR = 1, 2
+# What a terminal obeys: control characters but tabs, what turns the direction of text, line ends.
+_OBEYED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    r"""Write what a terminal would obey as what it is; names of files and domains may hold it.
+
+    >>> print(visible("red\x1b[31m"))
+    red\x1b[31m
+    """
+    return _OBEYED.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 class _Stream(io.FileIO):

@@ -112,7 +112,7 @@ def compare(
         return table.read(runs, where=conditions, domains=domains)
 
     checkpoints = read(train or [])
-    check_out(out, [file.path for file in checkpoints.files])
+    check_out(out, checkpoints.paths)
     tests = [read([condition], checkpoints.domains) for condition in test or []]
     splits = (
         split_by_rows(checkpoints, tests)

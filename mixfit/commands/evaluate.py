@@ -57,7 +57,7 @@ def evaluate(
     loaded = load_fit(fit)
     checkpoints = table.read(runs, fit=loaded)
     for path in (out, predictions):
-        check_out(path, [file.path for file in (*checkpoints.files, *loaded.data.files)])
+        check_out(path, (*checkpoints.paths, *loaded.data.paths))
     evaluation = evaluate_fit(loaded, checkpoints)
     title = f"{loaded.law.name} law of {fit}"
     if predictions is not None:

@@ -57,7 +57,7 @@ def fit(
     check_out(out, [*runs, *(table.join or ())])
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     checkpoints = table.read(runs)
-    check_out(out, [file.path for file in checkpoints.files])
+    check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)
     if isinstance(wanted, str | AutoLaw):
         from mixfit.evaluation.choose import fit_auto

@@ -68,7 +68,7 @@ def targets(texts: Texts | None) -> dict[str, float] | None:
 
 
 def check_budget(
-    sizes: Sequence[float], lengths: Sequence[float], flops: str | None, *, each_target: bool
+    sizes: Sequence[float], lengths: Sequence[float], flops: Texts | None, *, each_target: bool
 ) -> None:
     """Refuse a budget that says too much.
 
@@ -76,9 +76,9 @@ def check_budget(
         UsageError: there are FLOPs beside the N and D that they choose, or several budgets for
             ``--each-target``.
     """
-    if each_target and (flops is not None or len(sizes) > 1 or len(lengths) > 1):
+    if each_target and (flops or len(sizes) > 1 or len(lengths) > 1):
         raise UsageError("--each-target takes one --model-size and one --tokens, and no --flops.")
-    if flops is not None and (sizes or lengths):
+    if flops and (sizes or lengths):
         raise UsageError(
             "--flops chooses N and D: leave out --model-size and --tokens, or bound the search "
             "with --model-size-range and --tokens-range."

@@ -54,8 +54,12 @@ def optimize(
         Texts, _option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
     ] = None,
     flops: Annotated[
-        str | None,
-        _option("C", "Choose N and D too, with 6 N D = C FLOPs, such as 1e21.", _BUDGET),
+        Texts,
+        _option(
+            "C[,C...]",
+            "Choose N and D too, with 6 N D = C FLOPs, such as 1e21; a list gives a row each.",
+            _BUDGET,
+        ),
     ] = None,
     allow_units: Annotated[
         bool,
@@ -162,13 +166,14 @@ def optimize(
     from mixfit.mixture.planner import Planner
     from mixfit.reports.optimize import report_result
     from mixfit.reports.report import Remark
+    from mixfit.runs.sources import files_named
 
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
     named += [text for text in (prior, prefixes) if text is not None]
     check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
     loaded = load_fit(fit)
-    check_out(out, [file.path for file in loaded.data.files])
+    check_out(out, (*loaded.data.paths, *files_named(runs or ())))
     observed = texts.observed_mixtures(loaded, runs)
     asked = texts.constraints(
         loaded,
@@ -191,17 +196,18 @@ def optimize(
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     N: tuple[float | None, ...] = sizes or (None,)
     D: tuple[float | None, ...] = lengths or (None,)
-    budget = None if flops is None else texts.number(flops, "--flops")
+    budgets = texts.numbers(flops, "--flops")
     sizes_searched = texts.span(model_size_range, "--model-size-range")
     tokens_searched = texts.span(tokens_range, "--tokens-range")
     mixtures: tuple[Mixture, ...] = ()
     pure: tuple[PureTarget, ...] = ()
     if each_target:
         pure = planner.each_target(N[0], D[0])
-    elif budget is None:
+    elif not budgets:
         mixtures = planner.grid(N, D)
     else:
-        mixtures = (planner.for_flops(budget, sizes_searched, tokens_searched),)
+        searched = sizes_searched, tokens_searched
+        mixtures = tuple(planner.for_flops(budget, *searched) for budget in budgets)
     study = planner.study(mixtures[0], compared) if len(mixtures) == 1 else None
 
     def write(path: str) -> None:

@@ -132,6 +132,12 @@ class FitData:
             joined=runs.joined,
         )
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
+
 
 @dataclass(frozen=True, eq=False)
 class TargetFit:

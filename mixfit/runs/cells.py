@@ -53,6 +53,8 @@ def to_texts(cells: Cells) -> Cells:
     if pa.types.is_string(cells.type):
         return cells
     try:
+        if pa.types.is_duration(cells.type):  # whose text is a number of some unit
+            raise pa.ArrowInvalid
         return cells.cast(pa.string())
     except pa.ArrowException:
         return pa.array([f"a {cells.type} value"] * len(cells), pa.string())

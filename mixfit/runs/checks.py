@@ -217,7 +217,7 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
     if not rows.all():
         lost = counted(int(np.count_nonzero(~rows)), "row")
         verb = "has" if lost == "1 row" else "have"
-        notes.append(Note("no-loss", f"{lost} {verb} no loss at all and are left out"))
+        notes.append(Note("no-loss", f"{lost} {verb} no loss at all: left out"))
     if not notes:
         return values, notes
     kept = [item for item, some in zip(values.columns.targets.items(), filled, strict=True) if some]

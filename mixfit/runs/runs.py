@@ -119,6 +119,12 @@ class Runs(Shown):
         return describe(files, rows, len(self.mixtures), len(self.domains), N, D)
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
+
+    @property
     def origin(self) -> Origin:
         """Where the rows come from."""
         return Origin(files=self.files, where=self.where, joined=self.joined)

@@ -16,7 +16,7 @@ from mixfit.runs.tables import flat, list_names, open_frame, open_parquet
 from mixfit.runs.text_tables import open_csv, open_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
@@ -70,6 +70,17 @@ def open_tables(sources: Sources) -> tuple[list[Table], list[Note]]:
     return tables, notes
 
 
+def files_named(sources: Iterable[str]) -> list[str]:
+    """Give the files that the names of files, directories and globs stand for, as far as known."""
+    files = []
+    for name in sources:
+        try:
+            files += _files_of(name, [])
+        except InputError:  # said where they are opened
+            files.append(name)
+    return files
+
+
 def _files_of(name: str, notes: list[Note]) -> list[str]:
     """Give the files that a name stands for, and add notes on those that it does not."""
     if os.path.isdir(name):
@@ -115,6 +126,9 @@ def _open_file(name: str) -> Table:
     try:
         with open(name, "rb") as file:
             if file.peek(4)[:4] == _PARQUET:
+                if not file.seekable():  # a pipe, which pyarrow would wait for again
+                    data = file.read()
+                    return open_parquet(name, hashlib.sha256(data).hexdigest(), data)
                 return open_parquet(name, hashlib.file_digest(file, "sha256").hexdigest())
             return _open_text(name, file.read())
     except FileNotFoundError:

@@ -47,9 +47,14 @@ class Table(ABC):
 
 @dataclass(frozen=True)
 class ParquetTable(Table):
-    """A Parquet file, of which only the columns asked for are read."""
+    """A Parquet file, of which only the columns asked for are read.
+
+    Attributes:
+        data: the file, where it can be read only once, as a pipe can.
+    """
 
     stored_names: tuple[str, ...]
+    data: bytes | None = None
 
     def batches(self, columns: Sequence[str]) -> Iterator[list[Cells]]:
         """Give the cells of some columns, batch by batch."""
@@ -58,7 +63,7 @@ class ParquetTable(Table):
 
         stored = [self.stored_names[self.columns.index(column)] for column in columns]
         try:
-            with parquet.ParquetFile(self.name) as file:
+            with parquet.ParquetFile(_parquet_source(self.name, self.data)) as file:
                 for batch in file.iter_batches(columns=stored):
                     yield [batch.column(column) for column in stored]
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -87,8 +92,13 @@ class FrameTable(Table):
         return pa.concat_arrays(cells.chunks) if isinstance(cells, pa.ChunkedArray) else cells
 
 
-def open_parquet(name: str, sha256: str) -> ParquetTable:
+def open_parquet(name: str, sha256: str, data: bytes | None = None) -> ParquetTable:
     """Open a Parquet file.
+
+    Args:
+        name: of the file.
+        sha256: of its bytes.
+        data: these, where the file can be read only once.
 
     Raises:
         InputError: it is broken or has no rows.
@@ -97,14 +107,20 @@ def open_parquet(name: str, sha256: str) -> ParquetTable:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(name) as file:
+        with parquet.ParquetFile(_parquet_source(name, data)) as file:
             stored_names, rows = tuple(file.schema_arrow.names), file.metadata.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(_broken_parquet(name, error)) from None
     if not rows:
         raise InputError(f"{name}: the table has columns but no rows.")
     columns = column_names(name, stored_names)
-    return ParquetTable(name, columns, sha256, stored_names)
+    return ParquetTable(name, columns, sha256, stored_names, data)
+
+
+def _parquet_source(name: str, data: bytes | None) -> Any:
+    import pyarrow as pa
+
+    return name if data is None else pa.BufferReader(data)
 
 
 def open_frame(frame: pd.DataFrame) -> FrameTable:
