@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
