@@ -24,13 +24,15 @@ def fit(
     tokens: given.Tokens = None,
     where: given.Where = None,
     pool: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="VALUE|auto|none",
-            help="Pull the domains' parameters towards each other, for better predictions from few"
-            " mixtures: auto lets held-out mixtures decide how hard.",
+            metavar="auto|domains|none|VALUE",
+            help="How hard parameters of domains, and of targets, are pulled to each other, for"
+            " better predictions from few mixtures: auto lets held-out mixtures decide, domains"
+            " keeps each target apart. [default: auto, where the law has what to pool]",
+            show_default=False,
         ),
-    ] = "none",
+    ] = None,
     delta: given.Delta = 1e-3,
     solver: given.Solver = "trust-region",
     restarts: given.Restarts = 12,
@@ -50,20 +52,20 @@ def fit(
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.pooled import AUTO, NONE, AutoLaw, parse_law
+    from mixfit.laws.pooled import AUTO, parse_law
     from mixfit.reports.fit import report_fit
 
-    if law == AUTO and pool != NONE:
+    if law == AUTO and pool is not None:
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
-    wanted = law if law == AUTO else parse_law(law if pool == NONE else f"{law}:{pool}")
+    wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
     check_out(out, runs)
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
     table = given.read(runs, weights, targets, model_size, tokens, where)
     executor = given.executor(jobs, cluster, quiet=quiet)
-    if isinstance(wanted, str | AutoLaw):
+    if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 
-        fitted = fit_auto(table, wanted, options=chosen, jobs=executor)
+        fitted = fit_auto(table, options=chosen, jobs=executor)
     else:
         fitted = fit_runs(table, wanted, options=chosen, jobs=executor)
     finish(out, lambda path: save_fit(fitted, path), lambda: report_fit(fitted, table), quiet=quiet)

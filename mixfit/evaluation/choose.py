@@ -1,4 +1,4 @@
-"""The law, or how hard it is pooled, that held-out runs speak for.
+"""The law that held-out runs speak for.
 
 Two questions weigh alike: how well a law predicts new mixtures, and how well it predicts a larger
 scale than it was fitted at. The rule is that of `mixfit.evaluation.comparison.choose`.
@@ -14,11 +14,10 @@ from mixfit.base.parallel import Executor
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison import AVERAGE, choose
 from mixfit.evaluation.heldout import CONVERGED
-from mixfit.evaluation.pooling import choose_pool
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import AUTO, AutoLaw, PooledLaw, law_of, pooled
+from mixfit.laws.pooled import pooled
 from mixfit.runs.splits import selection_splits
 
 if TYPE_CHECKING:
@@ -39,18 +38,16 @@ _RESTARTS, _HOPS = 2, 0
 
 def fit_auto(
     runs: Runs,
-    law: str | AutoLaw = AUTO,
     *,
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
 ) -> Fit:
-    """Choose a law, or how hard one is pooled, by held-out errors, and fit it to all rows.
+    """Choose a law by held-out errors, and fit it to all rows.
 
     A law whose fit to all rows does not converge for every target is passed over.
 
     Args:
         runs: the rows.
-        law: ``auto``, or a law with ``:auto``, of which is chosen how hard it is pooled.
         options: of the fit; the fits compared make fewer restarts and hops.
         jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
@@ -59,11 +56,6 @@ def fit_auto(
             can be trusted.
     """
     options, executor = options or FitOptions(), Executor.of(jobs)
-    if law != AUTO:
-        wanted = law_of(law)
-        if not isinstance(wanted, AutoLaw):
-            raise UsageError(f"{wanted}: nothing is left to choose; use fit.")
-        return _fit_pooled(runs, wanted, options, executor)
     splits = selection_splits(runs, seed=options.seed)
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     comparison = compare_laws(splits, CANDIDATES, options=quick, jobs=executor)
@@ -77,11 +69,7 @@ def fit_auto(
                 f" {parameter('law')}."
             )
         (chosen,) = (candidate for candidate in CANDIDATES if str(candidate) == choice.law)
-        fitted = (
-            _fit_pooled(runs, chosen, options, executor)
-            if isinstance(chosen, AutoLaw)
-            else fit(runs, chosen, options=options, jobs=executor)
-        )
+        fitted = fit(runs, chosen.law, options=options, jobs=executor)
         failed = [name for name, target in fitted.targets.items() if target.status != CONVERGED]
         if not failed:
             break
@@ -97,15 +85,6 @@ def fit_auto(
     )
     note = Note("selection", f"auto chose {choice.law}: {choice.reason} ({comparison.title})")
     return replace(fitted, selection=selection, notes=(note, *fitted.notes))
-
-
-def _fit_pooled(runs: Runs, law: AutoLaw, options: FitOptions, executor: Executor) -> Fit:
-    """Choose how hard a law is pooled, and fit it."""
-    (path,) = choose_pool([(runs, law.law)], options, jobs=executor)
-    fitted = fit(runs, PooledLaw(law.law, path.chosen), options=options, jobs=executor)
-    before = len(runs.notes)
-    notes = (*fitted.notes[:before], path.note(), *fitted.notes[before:])
-    return replace(fitted, notes=notes, pool_path=path)
 
 
 def _with_parts(candidate: Candidate, comparison: Comparison) -> Candidate:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.evaluation.contenders import LawContender
+    from mixfit.evaluation.contenders import FittedContender
     from mixfit.evaluation.evaluate import Score
     from mixfit.evaluation.heldout import Contender, Result, Task
     from mixfit.runs.splits import Splits
@@ -34,7 +34,7 @@ class Outcome:
         contenders: in the order asked for.
         targets: that all parts have losses for.
         refused: (label, target) that cannot be compared, to the reason.
-        chosen: (split, label) to the law, pooled as hard as was chosen for it.
+        fitted: (split, label) to the law, fitted to the split.
         tasks: a target of a split each.
         results: of the tasks, label to result.
     """
@@ -43,7 +43,7 @@ class Outcome:
     contenders: tuple[Contender, ...]
     targets: tuple[str, ...]
     refused: Mapping[tuple[str, str], str]
-    chosen: Mapping[tuple[int, str], LawContender]
+    fitted: Mapping[tuple[int, str], FittedContender]
     tasks: Sequence[Task]
     results: Sequence[Mapping[str, Result]]
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from mixfit.runs.runs import Runs
 
 
+_SMALLEST_ERROR = 1e-4  # percent; smaller errors are the solver's
+
+
 @dataclass(frozen=True)
 class FitOptions:
     """How a fit is made.
@@ -137,7 +140,7 @@ class TargetFit:
         huber: mean Huber loss on them, eq. (6).
         mre: mean relative error on them, in percent.
         status: what became of the search, such as ``converged``.
-        effective: pooled parameter to how many of its numbers the rows decide, of k.
+        effective: pooled parameter to how many of its numbers the rows decide, of k or of 1.
         notes: what a careful reader should know.
     """
 
@@ -238,32 +241,57 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class PoolPath:
-    """The held-out errors by which it was chosen how hard to pool.
+class Trial:
+    """The held-out errors by which one strength was chosen.
 
     Attributes:
         chosen: the value with the lowest `mean`.
-        tests: what was done, in words.
         values: of the strength, falling.
-        errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
-        mean: geometric mean of the errors of the mixtures held out, of all targets, for each value,
-            in percent.
+        mre: mean over mixtures and targets held out, for each value, in percent.
+        mean: geometric mean likewise.
     """
 
-    chosen: Annotated[float, Key(infinite=True, least=0)]
-    tests: str
-    values: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
-    errors: Annotated[dict[str, tuple[float, ...]], Key(infinite=True, least=0)]
+    chosen: Annotated[float, Key(least=0)]
+    values: Annotated[tuple[float, ...], Key(least=0)]
+    mre: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
     mean: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
+
+    @classmethod
+    def of(cls, values: tuple[float, ...], errors: Array) -> Trial:
+        """Choose by the errors of mixtures and targets held out, (values, errors), in percent."""
+        mean = np.exp(np.log(np.maximum(errors, _SMALLEST_ERROR)).mean(axis=1))
+        return cls(
+            chosen=values[int(np.argmin(mean))],
+            values=values,
+            mre=tuple(errors.mean(axis=1).tolist()),
+            mean=tuple(mean.tolist()),
+        )
+
+    def text(self) -> str:
+        """Say in a line what was chosen, and the errors for all values."""
+        values, errors = (" ".join(f"{x:.3g}" for x in row) for row in (self.values, self.mre))
+        return f"{self.chosen:g} (held-out MRE % for {values}: {errors})"
+
+
+@dataclass(frozen=True)
+class PoolPath:
+    """How it was chosen how hard to pool.
+
+    Attributes:
+        tests: what was held out, in words.
+        domains: the strength of the pull between domains.
+        targets: that between targets, or None where each was kept apart.
+    """
+
+    tests: str
+    domains: Trial
+    targets: Omitted[Trial] = None
 
     def note(self) -> Note:
         """Say in a line what was chosen, and the errors for all values."""
-        paths = [
-            f"{column} " + " ".join(f"{error:.3g}" for error in errors)
-            for column, errors in self.errors.items()
-        ]
-        values = " ".join(f"{value:g}" for value in self.values)
-        text = f"auto chose {self.chosen:g}; held-out MRE % for {values}: {'; '.join(paths)}"
+        text = f"auto chose by {self.tests}: between domains {self.domains.text()}"
+        if self.targets is not None:
+            text += f"; between targets {self.targets.text()}"
         return Note("pool", text)
 
 
@@ -272,7 +300,7 @@ class Fit(Shown):
     """A law fitted to every target of some runs.
 
     Attributes:
-        law: with how hard its domains' parameters are pulled together, if at all.
+        law: with how hard its parameters are pulled together, if at all.
         domains: in the order of the columns of h.
         options: how it was made.
         data: what it was made on.

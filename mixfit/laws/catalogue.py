@@ -14,18 +14,18 @@ from mixfit.laws.parameters import FREE, NONNEGATIVE
 from mixfit.laws.rivals import RIVALS
 
 _E = Constant("E", NONNEGATIVE)
-_ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
-_BETA = Constant("beta", lower=-7.0, upper=2.0)
+_ALPHA = Constant("alpha", lower=-7.0, upper=2.0, across=1.0)
+_BETA = Constant("beta", lower=-7.0, upper=2.0, across=1.0)
 _MIXTURE = PowerSum("C", inner="gamma", outer=-1.0)
-_A_OF_H = PowerSum("C_A", outer="gamma_A", pull=1.0)
-_B_OF_H = PowerSum("C_B", outer="gamma_B", pull=1.0)
+_A_OF_H = PowerSum("C_A", outer="gamma_A", pull=1.0, across=1.0)
+_B_OF_H = PowerSum("C_B", outer="gamma_B", pull=1.0, across=1.0)
 _CONSTANT_TERM = Term("E", _E)
 _N_TERM = Term("A", Constant("A"), n=_ALPHA)
 _D_TERM = Term("B", Constant("B"), d=_BETA)
 _N_TERM_OF_H = Term("A", _A_OF_H, n=_ALPHA)
 _D_TERM_OF_H = Term("B", _B_OF_H, d=_BETA)
-_DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0)
-_ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0)
+_DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0, across=1.0)
+_ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0, across=1.0)
 _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
 
 CHINCHILLA = Law(
@@ -65,8 +65,8 @@ FULL = Law(
     (
         _CONSTANT_TERM,
         Term("S", _MIXTURE),
-        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha", pull=1.0)),
-        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0)),
+        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha", pull=1.0, across=1.0)),
+        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0, across=1.0)),
     ),
     contains=(JOINT,),
     candidate="none",
@@ -107,11 +107,11 @@ COUPLED_LINEAR = Law(
     (
         _CONSTANT_TERM,
         _FADING_MIXTURE_TERM,
-        Term("A", PowerSum("A", pull=1.0), n=_ALPHA),
-        Term("B", PowerSum("B", pull=1.0), n=_ETA, d=_BETA),
+        Term("A", PowerSum("A", pull=1.0, across=1.0), n=_ALPHA),
+        Term("B", PowerSum("B", pull=1.0, across=1.0), n=_ETA, d=_BETA),
     ),
     contains=(COUPLED,),
-    candidate="auto",
+    candidate="domains",
 )
 
 COUPLED_JOINT = Law(
