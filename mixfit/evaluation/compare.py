@@ -9,7 +9,7 @@ import numpy as np
 from mixfit.base.errors import UsageError, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
-from mixfit.evaluation.comparison import AVERAGE, Comparison, choose
+from mixfit.evaluation.comparison import AVERAGE, Comparison
 from mixfit.evaluation.comparison_notes import notes_on
 from mixfit.evaluation.contenders import (
     FittedContender,
@@ -19,6 +19,7 @@ from mixfit.evaluation.contenders import (
 )
 from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
+from mixfit.evaluation.rule import choose
 from mixfit.fitting.fit import fit_all
 from mixfit.fitting.pooling import Case
 from mixfit.fitting.result import FitOptions
@@ -82,7 +83,8 @@ def compare_laws(
     outcome = Outcome(splits, contenders, targets, refused, fitted, tasks, results)
     figures = [pair for contender in contenders for pair in outcome.figures(contender)]
     summaries = outcome.summaries(figure for figure, whole in figures if whole)
-    standings = tuple(outcome.standing(contender, summaries) for contender in contenders)
+    standings = [outcome.standing(contender, summaries) for contender in contenders]
+    choice, compared = choose(standings, outcome.logs())
     return Comparison(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
@@ -90,8 +92,8 @@ def compare_laws(
         columns=splits.labels,
         figures=tuple(figure for figure, _ in figures),
         summaries=summaries,
-        standings=standings,
-        choice=choose(standings),
+        standings=compared,
+        choice=choice,
         notes=notes_on(outcome),
     )
 

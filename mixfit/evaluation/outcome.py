@@ -161,10 +161,19 @@ class Outcome:
             law=label,
             parameters=max(counts) if counts else None,
             mre=float(np.mean([s.test for s in own])) if own else float("nan"),
-            standard_error=_error_of_mean([s.error for s in own]),
             seconds=sum(result.seconds for result in results) / len(self.splits.splits),
             excluded=contender.excluded or self._excluded(label, results),
         )
+
+    def logs(self) -> dict[str, dict[str, Array]]:
+        """Give label to the decisive parts, to the logs of errors by mixture and target."""
+        return {
+            contender.label: {
+                column: self.errors.logs(contender.label, self.targets, column)
+                for column in self.splits.decisive
+            }
+            for contender in self.contenders
+        }
 
     def _excluded(self, label: str, results: Sequence[Result]) -> str:
         without = [target for target in self.targets if (label, target) in self.refused]
@@ -209,7 +218,3 @@ def _averages(figures: Sequence[tuple[Figure, bool]]) -> Iterator[tuple[Figure, 
             score=mean_of([figure.score for figure in own]),
         )
         yield average, whole
-
-
-def _error_of_mean(errors: Sequence[float]) -> float:
-    return float(np.sqrt(np.sum(np.square(errors))) / len(errors)) if errors else float("nan")

@@ -202,8 +202,10 @@ class Candidate:
         parameters: the most that one target needs, or None where that says nothing.
         mre: mean held-out MRE over targets and what was held out, in percent; NaN where it has
             none.
-        standard_error: of the MRE, in percent; NaN where it is not known.
         excluded: why it cannot be chosen, or "".
+        difference: of its errors from those of the law chosen, as a geometric mean of ratios, in
+            percent; NaN where it has none.
+        standard_error: of the difference, in percent.
         parts: what was held out to the MRE on it, in percent.
         seconds: to fit all targets once, on one core.
     """
@@ -211,8 +213,9 @@ class Candidate:
     law: str
     parameters: int | None
     mre: Blank
-    standard_error: Blank
     excluded: str = ""
+    difference: Blank = np.nan
+    standard_error: Blank = np.nan
     parts: Annotated[dict[str, float] | None, Key(omit=True, blank=True)] = None
     seconds: float = field(default=np.nan, compare=False, metadata={"stored": False})
 

@@ -32,7 +32,7 @@ CHINCHILLA = Law(
     "chinchilla",
     "Hoffmann et al. 2022; the paper's eq. (2)",
     (_CONSTANT_TERM, _N_TERM, _D_TERM),
-    candidate="none",
+    candidate=True,
 )
 
 SIMPLE = Law(
@@ -40,7 +40,7 @@ SIMPLE = Law(
     "the paper's eq. (9), with the letters of N and D as everywhere else",
     (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
-    candidate="none",
+    candidate=True,
 )
 
 ADDITIVE = Law(
@@ -48,7 +48,7 @@ ADDITIVE = Law(
     "the paper's eq. (4)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
-    candidate="none",
+    candidate=True,
 )
 
 JOINT = Law(
@@ -56,7 +56,7 @@ JOINT = Law(
     "the paper's eq. (5)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
     contains=(ADDITIVE,),
-    candidate="none",
+    candidate=True,
 )
 
 FULL = Law(
@@ -69,7 +69,7 @@ FULL = Law(
         Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0, across=1.0)),
     ),
     contains=(JOINT,),
-    candidate="none",
+    candidate=True,
 )
 
 POWERED = Law(
@@ -85,7 +85,7 @@ POWERED = Law(
         ADDITIVE,
         SIMPLE,
     ),
-    candidate="none",
+    candidate=True,
 )
 
 COUPLED = Law(
@@ -98,7 +98,7 @@ COUPLED = Law(
         Term("B", Constant("B"), n=_ETA, d=_BETA),
     ),
     contains=(ADDITIVE,),
-    candidate="none",
+    candidate=True,
 )
 
 COUPLED_LINEAR = Law(
@@ -111,7 +111,7 @@ COUPLED_LINEAR = Law(
         Term("B", PowerSum("B", pull=1.0, across=1.0), n=_ETA, d=_BETA),
     ),
     contains=(COUPLED,),
-    candidate="domains",
+    candidate=True,
 )
 
 COUPLED_JOINT = Law(
@@ -127,7 +127,7 @@ COUPLED_JOINT = Law(
         COUPLED,
         JOINT,
     ),
-    candidate="none",
+    candidate=True,
 )
 
 DESIGNED: tuple[Law, ...] = (

@@ -87,8 +87,7 @@ class Law:
         source: where it was published.
         terms: whose sum it is.
         contains: smaller laws that are special cases of it, from whose optima a fit starts too.
-        candidate: how ``--law auto`` considers it: ``none``, as it is, or ``auto``, pooled as hard
-            as the rows speak for; "" for not at all.
+        candidate: whether it is one of those that ``--law auto`` chooses among.
 
     Raises:
         ValueError: if the terms do not fit together, or a smaller law is no special case.
@@ -98,7 +97,7 @@ class Law:
     source: str
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
-    candidate: str = ""
+    candidate: bool = False
 
     def __post_init__(self) -> None:
         roles = [term.role for term in self.terms]
