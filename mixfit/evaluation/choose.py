@@ -72,6 +72,13 @@ def fit_auto(
     candidates, logs = race.standings()
     while True:
         choice, compared = choose(candidates, logs)
+        if choice is None and race.behind:
+            # Those left cannot be trusted, so that the others are asked after all.
+            candidates = [
+                replace(c, excluded="") if c.law in race.behind else c for c in candidates
+            ]
+            race.behind.clear()
+            continue
         if choice is None:
             why = "; ".join(f"{c.law}: {c.excluded}" for c in candidates)
             raise UsageError(
@@ -132,6 +139,7 @@ class Race:
         self._numbers = MixtureNumbers.of(splits)
         self._errors = HeldOutErrors()
         self._excluded: dict[str, str] = {}
+        self.behind: set[str] = set()  # laws that dropped out
         for law in CANDIDATES:
             refused = {t for table in splits.tables for t in refusals(law, table)}
             if refused:
@@ -195,12 +203,14 @@ class Race:
             return
         first = next(iter(logs.values()))
         best = min(logs.values(), key=lambda own: difference(own, first).mean)
-        for name, own in logs.items():
-            gap = difference(own, best)
-            behind = max(_CLEARLY * gap.error, _AT_LEAST)
-            if np.isfinite(gap.mean) and gap.mean > behind:
+        for law in self._laws:
+            gap = difference(logs[law.name], best)
+            if not np.all(np.isfinite(list(self._parts(law).values()))):
+                self._excluded[law.name] = _NONSENSE
+            elif gap.mean > max(_CLEARLY * gap.error, _AT_LEAST):
                 done = f"{splits} of {len(self._splits.splits)} splits"
-                self._excluded[name] = f"clearly behind after {done}"
+                self._excluded[law.name] = f"clearly behind after {done}"
+                self.behind.add(law.name)
 
     def _strength(self, law: Law) -> float:
         """Give the strength that serves a law best on new mixtures, or else on what there is."""
@@ -216,18 +226,21 @@ class Race:
         targets = self._runs.targets
         return {label: self._errors.logs(key, targets, label) for label in self._splits.decisive}
 
+    def _parts(self, law: Law) -> dict[str, float]:
+        """Give what was held out to the mean error on it, in percent."""
+        key = (law.name, self._strength(law))
+        targets = self._runs.targets
+        by_mixture = {x: self._errors.by_mixture(key, targets, x) for x in self._splits.labels}
+        return {x: float(np.mean(list(own.values()))) for x, own in by_mixture.items() if own}
+
     def standings(self) -> tuple[list[Candidate], dict[str, dict[str, Array]]]:
         """Give the candidates, and law to what was held out, to the logs of its errors."""
         candidates, logs = [], {}
         for law in CANDIDATES:
             excluded = self._excluded.get(law.name, "")
-            parts = {}
+            parts: dict[str, float] = {}
             if not excluded.startswith("not applicable"):
-                logs[law.name] = self._logs(law)
-                key = (law.name, self._strength(law))
-                for label in self._splits.labels:
-                    own = self._errors.by_mixture(key, self._runs.targets, label)
-                    parts[label] = float(np.mean(list(own.values())))
+                logs[law.name], parts = self._logs(law), self._parts(law)
                 if not np.all(np.isfinite(list(parts.values()))):
                     excluded = excluded or _NONSENSE
             decisive = [parts[label] for label in self._splits.decisive if label in parts]
