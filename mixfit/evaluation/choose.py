@@ -41,6 +41,8 @@ CANDIDATES = tuple(law for law in CATALOGUE.values() if law.candidate)
 # A held-out error needs no better a start than these find where all domains are nearly alike. The
 # fit itself has its own.
 _RESTARTS, _HOPS = 2, 0
+# Every other strength of the grid is enough to tell laws apart.
+STRENGTHS = (1.0, 0.1, 0.01, 0.001, 0.0)
 # Folds after which laws that are clearly behind drop out, and what is clearly: by so many standard
 # errors and at least so much, as a log.
 _FIRST_FOLDS = 2
@@ -185,7 +187,9 @@ class Race:
                 fitted, test = (TargetRows.of(table, target) for table in (split.train, held.runs))
                 if len(fitted) and len(test):
                     own = tuple(starts[law.name, target] for law in self._laws)
-                    tasks.append(FollowTask(fitted, test, self._laws, own, self._options))
+                    tasks.append(
+                        FollowTask(fitted, test, self._laws, own, STRENGTHS, self._options)
+                    )
                     parts.append((number, held.label))
         label = f"comparing {counted(len(self._laws), 'law')}"
         results = executor.map(follow, tasks, label) if tasks else []
@@ -193,7 +197,7 @@ class Race:
             mixtures = np.unique(task.held_out.mixture)
             named = self._numbers.numbers[number, 0][mixtures]
             for law, followed in zip(task.laws, of_task, strict=True):
-                for strength, errors in zip(GRID, followed.errors, strict=True):
+                for strength, errors in zip(STRENGTHS, followed.errors, strict=True):
                     key = (law.name, strength)
                     self._errors.add(key, task.held_out.target, label, named, errors)
 
@@ -217,9 +221,9 @@ class Race:
         label = self._splits.labels[0]
         means = [
             np.nanmean(self._errors.logs((law.name, strength), self._runs.targets, label))
-            for strength in GRID
+            for strength in STRENGTHS
         ]
-        return GRID[int(np.argmin(means))]
+        return STRENGTHS[int(np.argmin(means))]
 
     def _logs(self, law: Law) -> dict[str, Array]:
         key = (law.name, self._strength(law))
