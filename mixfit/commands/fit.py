@@ -8,8 +8,10 @@ import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 
+@reads_tables
 def fit(
     runs: given.RunsArgument,
     law: Annotated[
@@ -18,11 +20,7 @@ def fit(
             help="Which law; 'mixfit laws' lists them, and 'auto' lets held-out runs decide."
         ),
     ] = "additive",
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     pool: Annotated[
         str | None,
         typer.Option(
@@ -58,14 +56,20 @@ def fit(
     if law == AUTO and pool is not None:
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
-    check_out(out, runs)
+    check_out(out, [*runs, *(table.join or ())])
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
-    table = given.read(runs, weights, targets, model_size, tokens, where)
+    checkpoints = table.read(runs)
+    check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)
     if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 
-        fitted = fit_auto(table, options=chosen, jobs=executor)
+        fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
     else:
-        fitted = fit_runs(table, wanted, options=chosen, jobs=executor)
-    finish(out, lambda path: save_fit(fitted, path), lambda: report_fit(fitted, table), quiet=quiet)
+        fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
+    finish(
+        out,
+        lambda path: save_fit(fitted, path),
+        lambda: report_fit(fitted, checkpoints),
+        quiet=quiet,
+    )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest
-from mixfit.base.files import write_text
 from mixfit.base.plain import (
     Key,
     NotNegative,
@@ -17,8 +16,8 @@ from mixfit.base.plain import (
     read_document,
     shown,
     to_document,
-    to_yaml,
     without_targets,
+    write_document,
 )
 from mixfit.fitting.result import (
     Choice,
@@ -110,12 +109,12 @@ def _stored_target(target: TargetFit) -> StoredTarget:
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
-    """Write a fit file; ``-`` is standard output.
+    """Write a fit file, as JSON where its name ends in ``.json``; ``-`` is standard output.
 
     Raises:
         InputError: if it cannot be written.
     """
-    write_text(path, to_yaml(fit_to_plain(fit)))
+    write_document(path, fit_to_plain(fit))
 
 
 def load_fit(path: str | Path) -> Fit:

@@ -15,7 +15,7 @@ from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
-from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
+from mixfit.runs.runs import JoinedFiles, SourceFile  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
+
+_DELTAS = 1e-12, 1e12  # beyond them the Huber loss, or what it is divided by, overflows
 
 
 _SMALLEST_ERROR = 1e-4  # percent; smaller errors are the solver's
@@ -55,6 +57,12 @@ class FitOptions:
         if not (self.delta > 0 and np.isfinite(self.delta)):
             raise UsageError(
                 f"delta is {self.delta:g}; it must be a positive number ({parameter('delta')})."
+            )
+        if not _DELTAS[0] <= self.delta <= _DELTAS[1]:
+            least, most = _DELTAS
+            raise UsageError(
+                f"delta is {self.delta:g}; it must be from {least:g} to {most:g}"
+                f" ({parameter('delta')}). It is in the unit of the losses, and 0.001 in the paper."
             )
         if self.solver not in SOLVERS:
             known = ", ".join(SOLVERS)
@@ -101,6 +109,7 @@ class FitData:
         model_size: in parameters.
         tokens: in tokens.
         weights: domain to the range of its weight.
+        joined: files that were joined to `files`, if any.
     """
 
     files: tuple[SourceFile, ...]
@@ -110,6 +119,7 @@ class FitData:
     model_size: Range
     tokens: Range
     weights: dict[str, Range]
+    joined: Omitted[JoinedFiles] = None
 
     @classmethod
     def of(cls, runs: Runs) -> FitData:
@@ -122,7 +132,14 @@ class FitData:
             model_size=Range.of(runs.N),
             tokens=Range.of(runs.D),
             weights={d: Range.of(runs.h[:, i]) for i, d in enumerate(runs.domains)},
+            joined=runs.joined,
         )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
 
 
 @dataclass(frozen=True, eq=False)
