@@ -180,9 +180,9 @@ class TargetFit:
         ):
             return None
         corner = np.array([[float(domain == self.target) for domain in self.domains]])
-        formula, theta = self.formula()
-        values = formula.term_values(theta, np.ones(1), np.ones(1), corner)[:, 0]
-        return float(sum(v for v, t in zip(values, self.form.terms, strict=True) if t in lasting))
+        formula = Formula(self.form.with_terms(lasting), len(self.domains))
+        theta = formula.internal(self.params)
+        return float(formula.predict(theta, np.ones(1), np.ones(1), corner)[0])
 
     def predict(self, N: Array, D: Array, h: Array) -> Array:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""

@@ -169,7 +169,7 @@ def draw_start(objective: Objective, rng: np.random.Generator) -> Array:
     formula = objective.formula
     for _ in range(_DRAWS):
         theta = formula.random(rng)
-        loss, values = objective.at(theta).term_values()
+        loss, values = objective.at(theta).summand_values()
         # A factor cannot mend a term that is below 0, as sums with coefficients of both signs may.
         if np.all(values.mean(axis=1) > 0):
             break

@@ -13,9 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from mixfit.laws.coefficients import Constant
-from mixfit.laws.law import Law, Term
-from mixfit.laws.parameters import FREE, NONNEGATIVE, ORDER_ONE
+from mixfit.laws.law import Law, Outer, Term
+from mixfit.laws.parameters import FREE, NONNEGATIVE, ORDER_ONE, Start
 from mixfit.laws.rival_coefficients import (
+    EffectiveShare,
     ExpLinear,
     ExpProduct,
     ExpSum,
@@ -29,6 +30,8 @@ _OFFSET = Constant("E", FREE, lower=-1e3, upper=1e3, start=replace(ORDER_ONE, of
 _OFFSET_TERM = Term("E", _OFFSET)
 _ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
 _BETA = Constant("beta", lower=-7.0, upper=2.0)
+_KAPPA = Constant("kappa", lower=-3.0, upper=3.0, start=Start(-0.5, 0.5))
+_EFFECTIVE_SHARE = EffectiveShare("C", outer="beta", pull=0.0, exponent=_BETA, without="gamma")
 
 RIVALS: tuple[Law, ...] = (
     Law(
@@ -86,6 +89,36 @@ RIVALS: tuple[Law, ...] = (
             Term("S", OwnPower("C", "gamma", negative=True, shift="eps")),
             Term("A", Constant("A"), n=_ALPHA),
             Term("B", OwnPower("B", "eta"), d=_BETA),
+        ),
+    ),
+    Law(
+        "he",
+        "He et al. 2024 (arXiv 2410.12883), for many languages; h_own is the weight of the domain"
+        " that is the target",
+        (
+            Term("E", OwnPower("E", "gamma", negative=True)),
+            Term("A", OwnPower("A", "gamma", negative=True), n=_ALPHA),
+            Term("B", OwnPower("B", "gamma", negative=True), d=_BETA),
+        ),
+    ),
+    Law(
+        "skaling",
+        "Skaling, 2026 (arXiv 2608.07222); nothing in it depends on the mixture",
+        (
+            Term("E", Constant("E", NONNEGATIVE)),
+            Term("A", Constant("A"), n=_ALPHA),
+            Term("B", Constant("B"), d=_BETA),
+        ),
+        outer=Outer(("A", "B"), _KAPPA),
+    ),
+    Law(
+        "effective-data",
+        "ATLAS, Longpre et al. 2026 (arXiv 2510.22037), without its saturation in unique tokens;"
+        " its tau_i are C_i over the C of the target's own domain, and its B is in the C_i",
+        (
+            Term("E", Constant("E", NONNEGATIVE)),
+            Term("A", Constant("A"), n=_ALPHA),
+            Term("B", _EFFECTIVE_SHARE, d=_BETA),
         ),
     ),
 )

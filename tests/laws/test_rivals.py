@@ -29,6 +29,12 @@ TRUTH = {
         **{"E": 1.2, "C": 0.3, "gamma": 0.4, "eps": 0.05, "A": 200.0, "alpha": 0.3},
         **{"B": 500.0, "eta": 0.2, "beta": 0.3},
     },
+    "he": {"E": 1.2, "gamma": 0.15, "A": 200.0, "alpha": 0.3, "B": 500.0, "beta": 0.3},
+    "skaling": {"E": 1.2, "A": 2e6, "alpha": 0.8, "B": 1e8, "beta": 0.85, "kappa": 0.4},
+    "effective-data": {
+        **{"E": 1.5, "A": 200.0, "alpha": 0.3, "beta": 0.25},
+        "C": [0.0004, 0.002, 0.0001],
+    },
 }
 # Parameters at k = 3, and as published; n of autoscale is fitted, see its coefficient.
 COUNTS = {
@@ -41,6 +47,9 @@ COUNTS = {
     "bimix-sum": 6,
     "autoscale": 8,
     "d-cpt": 9,
+    "he": 6,
+    "skaling": 6,
+    "effective-data": 7,
 }
 
 
