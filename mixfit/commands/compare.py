@@ -74,10 +74,11 @@ def compare(
     model_size: given.ModelSize = None,
     tokens: given.Tokens = None,
     where: given.Where = None,
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -108,7 +109,7 @@ def compare(
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
     check_out(out, runs)
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
         wanted = [*(where or []), *conditions]

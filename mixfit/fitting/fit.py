@@ -9,12 +9,14 @@ import numpy as np
 
 from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
 from mixfit.base.metrics import mean_relative_error
+from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.objective import huber
 from mixfit.fitting.prior import effective_parameters
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.search import TargetSearch
+from mixfit.laws.law import OURS
 from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 from mixfit.runs.target_rows import TargetRows
 
@@ -84,11 +86,27 @@ def fit(
     return Fit(
         law=wanted,
         domains=runs.domains,
-        options=options,
+        options=options.filled(declared),
         data=FitData.of(runs),
         targets=fits,
-        notes=(*runs.notes, *left_out, *_pool_notes(wanted, fits.values()), *general),
+        notes=(
+            *runs.notes,
+            *left_out,
+            *_treatment_notes(declared, options),
+            *_pool_notes(wanted, fits.values()),
+            *general,
+        ),
     )
+
+
+def _treatment_notes(law: Law, options: FitOptions) -> list[Note]:
+    """Say how a law of others is fitted where that is not how mixfit fits its own."""
+    own = options.of(law)
+    if not own.source or own == replace(OURS, source=own.source):
+        return []
+    hops = "" if own.hops is None else f", {counted(own.hops, 'hop')}"
+    text = f"delta {own.delta:g}, {own.solver}, at most {counted(own.restarts, 'start')}{hops}"
+    return [Note("as-its-authors", f"{law.name} is fitted with {text}: {own.source}")]
 
 
 def _pool_notes(law: PooledLaw, fits: Collection[TargetFit]) -> list[Note]:
@@ -148,7 +166,7 @@ def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
         form=solved.formula.law,
         params=solved.formula.natural(solved.theta),
         rows=len(rows),
-        huber=float(huber(rows.loss - predicted, search.options.delta).mean()),
+        huber=float(huber(rows.loss - predicted, search.options.of(law.law).delta).mean()),
         mre=mean_relative_error(predicted, rows.loss),
         status=status,
         effective=_effective(solved),

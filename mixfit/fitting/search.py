@@ -97,7 +97,8 @@ class TargetSearch:
             one_model_size=bool(np.ptp(rows.N) == 0), one_token_count=bool(np.ptp(rows.D) == 0)
         )
         formula = Formula(form, rows.mixtures.shape[1], self._n_unit, self._d_unit)
-        return Objective(formula, self._blocks, self.options.delta, law.pool or 0.0)
+        delta = self.options.of(law.law).delta
+        return Objective(formula, self._blocks, delta, law.pool or 0.0)
 
     def solve(self, law: PooledLaw) -> Solved:
         """Fit a law, starting among others from the optima of those that it contains."""
@@ -106,7 +107,7 @@ class TargetSearch:
         return self._solved[law]
 
     def _search(self, law: PooledLaw) -> Solved:
-        objective, options = self.objective(law), self.options
+        objective, own = self.objective(law), self.options.of(law.law)
         known = []
         for smaller in law.contains:
             inner = self.solve(smaller)
@@ -115,16 +116,16 @@ class TargetSearch:
         begin = time.perf_counter()
         # A stream of its own for each target and law: results do not depend on what else is fitted.
         names = (self.rows.target, str(law))
-        rng = np.random.default_rng([options.seed, *(zlib.crc32(n.encode()) for n in names)])
+        rng = np.random.default_rng([self.options.seed, *(zlib.crc32(n.encode()) for n in names)])
         blocks = sampled(self._blocks, _ENOUGH_ROWS, rng)
         rough = objective if blocks is self._blocks else replace(objective, blocks=blocks)
-        solution = SOLVERS[options.solver](
+        solution = SOLVERS[own.solver](
             objective,
             partial(draw_start, rough),
             known,
             rng=rng,
-            restarts=options.restarts,
-            hops=objective.formula.size if options.hops is None else options.hops,
+            restarts=own.restarts,
+            hops=objective.formula.size if own.hops is None else own.hops,
             rough=rough,
         )
         return Solved(objective, solution, time.perf_counter() - begin)

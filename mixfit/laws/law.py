@@ -113,6 +113,28 @@ class Outer:
 
 
 @dataclass(frozen=True)
+class Treatment:
+    """How a law is fitted where nothing else is asked for; bounds and starts are its parameters'.
+
+    Attributes:
+        source: why it is not fitted as mixfit's own laws are, or "" where it is.
+        delta: of the Huber loss, eq. (6), in units of the loss.
+        solver: a name in `mixfit.fitting.solvers.SOLVERS`.
+        restarts: random starts at the most.
+        hops: hops in a row that must find nothing lower; None for as many as there are parameters.
+    """
+
+    source: str = ""
+    delta: float = 1e-3
+    solver: str = "trust-region"
+    restarts: int = 12
+    hops: int | None = None
+
+
+OURS = Treatment()
+
+
+@dataclass(frozen=True)
 class Law:
     """A formula for the loss L(N, D, h).
 
@@ -124,6 +146,7 @@ class Law:
         candidate: how ``--law auto`` considers it: ``none``, as it is, or ``auto``, pooled as hard
             as the rows speak for; "" for not at all.
         outer: the power that some of the terms stand under, if there is one.
+        treatment: how it is fitted, as its authors do where they say.
 
     Raises:
         ValueError: if the terms do not fit together, or a smaller law is no special case.
@@ -135,6 +158,7 @@ class Law:
     contains: tuple[Law, ...] = ()
     candidate: str = ""
     outer: Outer | None = None
+    treatment: Treatment = OURS
 
     def __post_init__(self) -> None:
         roles = [term.role for term in self.terms]

@@ -236,13 +236,16 @@ class ExpLinear(Coefficient):
 
     Attributes:
         name: of t.
+        spread: of the t at a start.
     """
 
     name: str
+    spread: float = 2.0
 
     @property
     def params(self) -> tuple[Param, ...]:
-        return (Param(self.name, True, FREE, -_RATE, _RATE, Start(-0.5, 2.0), scale=True),)
+        start = Start(-0.5, self.spread)
+        return (Param(self.name, True, FREE, -_RATE, _RATE, start, scale=True),)
 
     @property
     def text(self) -> str:
