@@ -24,8 +24,8 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A law, or the regressions ridge, scheffe2 and trees; may be repeated. [default: "
-            "additive, joint, coupled]",
+            help="A law, kkt, or the regressions ridge, scheffe2 and trees; may be repeated. "
+            "[default: additive, joint, coupled]",
             show_default=False,
         ),
     ] = None,

@@ -15,6 +15,7 @@ from mixfit.evaluation.contenders import LawContender, contenders_of, refusals_i
 from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
 from mixfit.evaluation.pooling import can_choose_pool, choose_pool
+from mixfit.evaluation.together import fit_together
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.pooled import AutoLaw, PooledLaw
 from mixfit.runs.target_rows import TargetRows
@@ -53,11 +54,13 @@ def compare_laws(
     targets = _common_targets(splits)
     refused = refusals_in(splits, contenders, targets)
     chosen = _choose_strengths(splits, contenders, targets, refused, options, executor)
+    together = fit_together(splits, contenders, targets, refused, options, executor)
+    ready: dict[tuple[int, str], Contender] = {**chosen, **together}
     tasks = []
     for number, split in enumerate(splits.splits):
         for target in targets:
             own = {
-                c.label: chosen.get((number, c.label), c)
+                c.label: ready.get((number, c.label), c)
                 for c in contenders
                 if (c.label, target) not in refused
             }

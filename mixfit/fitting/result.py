@@ -78,8 +78,11 @@ class FitOptions:
 
     def of(self, law: Law) -> Treatment:
         """Give how a law is fitted: as these options say, and else as the law has it."""
+        return self.treated(law.treatment if self.treatment == AUTHORS else OURS)
+
+    def treated(self, own: Treatment) -> Treatment:
+        """Give a treatment with what these options say."""
         asked = {name: getattr(self, name) for name in ("delta", "solver", "restarts", "hops")}
-        own = law.treatment if self.treatment == AUTHORS else OURS
         return replace(own, **{name: x for name, x in asked.items() if x is not None})
 
     def filled(self, law: Law) -> FitOptions:
