@@ -26,8 +26,8 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A law, or the regressions ridge and trees; may be repeated. [default: additive, "
-            "joint, coupled]",
+            help="A law, kkt, or the regressions ridge, scheffe2 and trees; may be repeated. "
+            "[default: additive, joint, coupled]",
             show_default=False,
         ),
     ] = None,
@@ -81,10 +81,11 @@ def compare(
         ),
     ] = None,
     table: TableOptions = AS_USUAL,
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -116,7 +117,7 @@ def compare(
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
     check_out(out, [*runs, *(table.join or ())])
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
         return table.read(runs, where=conditions, domains=domains)

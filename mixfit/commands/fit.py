@@ -31,10 +31,11 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -57,7 +58,7 @@ def fit(
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
     check_out(out, [*runs, *(table.join or ())])
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
     checkpoints = table.read(runs)
     check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)

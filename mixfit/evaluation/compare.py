@@ -21,6 +21,7 @@ from mixfit.evaluation.contenders import (
 from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
 from mixfit.evaluation.rule import choose
+from mixfit.evaluation.together import fit_together
 from mixfit.fitting.fit import fit_all
 from mixfit.fitting.pooling import Case
 from mixfit.fitting.result import FitOptions
@@ -66,11 +67,13 @@ def compare_laws(
     targets = _common_targets(splits)
     refused = refusals_in(splits, contenders, targets)
     fitted = _fit_laws(splits, contenders, targets, refused, options, executor)
+    together = fit_together(splits, contenders, targets, refused, options, executor)
+    ready: dict[tuple[int, str], Contender] = {**fitted, **together}
     tasks = []
     for number, split in enumerate(splits.splits):
         for target in targets:
             own = {
-                c.label: fitted.get((number, c.label), c)
+                c.label: ready.get((number, c.label), c)
                 for c in contenders
                 if (c.label, target) not in refused
             }

@@ -28,6 +28,7 @@ from mixfit.fitting.result import (
     TargetFit,
 )
 from mixfit.laws.catalogue import find_law
+from mixfit.laws.law import OURS
 from mixfit.laws.pooled import NONE, Pool, PooledLaw, pooled
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ FIT_SCHEMA = "mixfit.fit/1"
 class StoredOptions(FitOptions):
     """The options of a fit, and how hard it is pooled, left out where it is not."""
 
+    delta: float = OURS.delta
+    solver: str = OURS.solver
+    restarts: int = OURS.restarts
     pool: Omitted[Pool] = None
 
 
@@ -81,7 +85,7 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
         FitFile(
             law=fit.law.name,
             domains=fit.domains,
-            options=StoredOptions(**vars(fit.options), pool=fit.law.pool),
+            options=StoredOptions(**vars(fit.options.filled(fit.law.law)), pool=fit.law.pool),
             data=fit.data,
             notes=without_targets(fit.notes),
             selection=fit.selection,

@@ -219,7 +219,7 @@ class TestTargets:
         data = three_fits.data
         assert str(three_fits.law) == "joint:none"
         assert three_fits.domains == DOMAINS
-        assert three_fits.options == FASTEST
+        assert three_fits.options == FASTEST.filled(three_fits.law.law)
         assert data.mixtures == 10
         assert (data.model_size.min, data.model_size.max) == (5e7, 4e8)
         assert (data.tokens.min, data.tokens.max) == (1e9, 1.6e10)
@@ -286,7 +286,7 @@ class TestOptions:
             (
                 {"solver": "basinhopping"},
                 "There is no solver 'basinhopping'. Did you mean 'basin-hopping'? "
-                "Solvers: trust-region, basin-hopping.",
+                "Solvers: trust-region, basin-hopping, early-stopping.",
             ),
             ({"restarts": 0}, "restarts is 0; it must be 1 or more (restarts)."),
             ({"hops": -1}, "hops is -1; it must be 0 or more (hops)."),
