@@ -2,9 +2,9 @@
 
 For each number of mixtures and each draw of so many at random, a law is fitted to them with `--pool
 none`, `--pool domains` and `--pool auto`, and predicts the other mixtures, and a larger scale if
-there is one. All arms see the same draws, so that differences have a standard error of their own. Regret is the observed
-mean loss over targets of the mixture that a fit puts first among those not fitted, at the largest N
-and D, over the lowest observed there, in percent.
+there is one. All arms see the same draws, so that differences have a standard error of their own.
+Regret is the observed mean loss over targets of the mixture that a fit puts first among those not
+fitted, at the largest N and D, over the lowest observed there, in percent.
 
     python benchmarks/pooling.py slimpajama.csv --law coupled --mixtures 10,14,20,30 \
         --where 'model_size>=3e8,model_size<1e9,n_tokens>=3.9e9' \
@@ -23,7 +23,6 @@ import numpy as np
 
 import mixfit
 from mixfit.base.parallel import Executor
-
 
 ARMS = ("none", "domains", "auto")
 
