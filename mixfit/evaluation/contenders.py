@@ -14,7 +14,7 @@ from mixfit.evaluation.heldout import CONVERGED, Result
 from mixfit.evaluation.regressors import REGRESSORS
 from mixfit.fitting.fit import refusals, target_fit
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
+from mixfit.laws.pooled import AUTO, AutoLaw, PooledLaw, law_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +122,11 @@ def contenders_of(
 def _contender(law: str | Law | PooledLaw | AutoLaw) -> Contender:
     if isinstance(law, str) and law in REGRESSORS:
         return RegressionContender(law, REGRESSORS[law]())
+    if law == AUTO:
+        raise UsageError(
+            f"{parameter('law')} {AUTO} is no law: 'mixfit fit' chooses with it. Name the laws to"
+            " compare, or leave them out."
+        )
     if isinstance(law, str) and ":" not in law and law not in CATALOGUE:
         known = [*CATALOGUE, *REGRESSORS]
         raise UsageError(
