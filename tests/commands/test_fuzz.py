@@ -1,18 +1,34 @@
-"""Whatever is written on the command line or in the files that it reads, one message or a result."""
+"""Whatever stands on the command line or in the files that it reads: one message, or a result."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_bad_input import write_inputs
+from small_inputs import write_inputs
 
 from mixfit.cli import main
 
 ODD = st.sampled_from(
-    ["", "-", "=", ",", "web", "code=", "=1", "web=nan", "web=1e999", "1e309", "-1", "0", "7B"]
-    + ["web=0.5", "web=0.5,code=0.5", "uniform", "observed", "fit.yaml", "runs.csv", "odd.yaml"]
-    + ["\x1b[0m", "\udcff", "a\nb", "*", "[", "x" * 300, "g=web,code", "1e-400", "inf", "1,2,3"]
+    [
+        *(
+            "",
+            "-",
+            "=",
+            ",",
+            "web",
+            "code=",
+            "=1",
+            "web=nan",
+            "web=1e999",
+            "1e309",
+            "-1",
+            "0",
+            "7B",
+        ),
+        *("web=0.5", "web=0.5,code=0.5", "uniform", "observed", "fit.yaml", "runs.csv", "odd.yaml"),
+        *("\x1b[0m", "\udcff", "a\nb", "*", "[", "x" * 300, "g=web,code", "1e-400", "inf", "1,2,3"),
+    ]
 )
 OPTIONS = {
     "eval": ["--where", "--targets", "--weights", "--model-size", "--tokens", "--max-mre"],
