@@ -26,8 +26,8 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A law, or the regressions ridge and trees; may be repeated. [default: additive, "
-            "joint, coupled]",
+            help="A law, kkt, or the regressions ridge, scheffe2 and trees; may be repeated. "
+            "[default: additive, joint, coupled]",
             show_default=False,
         ),
     ] = None,
@@ -71,11 +71,21 @@ def compare(
             "--leave-size-out", help="Fit on the smaller model sizes and test on the next."
         ),
     ] = False,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=WEIGHT][,...]",
+            help="What a mixture is chosen for, where regret is measured, as in optimize. "
+            "[default: all targets alike]",
+            show_default=False,
+        ),
+    ] = None,
     table: TableOptions = AS_USUAL,
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -92,6 +102,7 @@ def compare(
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
+    from mixfit.commands.mixtures import targets as chosen_targets
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
@@ -106,7 +117,7 @@ def compare(
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
     check_out(out, [*runs, *(table.join or ())])
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
         return table.read(runs, where=conditions, domains=domains)
@@ -120,7 +131,8 @@ def compare(
         else _split(checkpoints, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
     executor = given.executor(jobs, cluster, quiet=quiet)
-    comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
+    objective = chosen_targets(target)
+    comparison = compare_laws(splits, laws, objective=objective, options=chosen, jobs=executor)
     finish(
         out,
         lambda path: write_document(

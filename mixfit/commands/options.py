@@ -23,18 +23,41 @@ FitArgument = Annotated[
     str,
     typer.Argument(metavar="FIT", help="A fit file made by 'mixfit fit -o'.", show_default=False),
 ]
-Delta = Annotated[float, typer.Option(help="Of the Huber loss, eq. (6).")]
-Solver = Annotated[
-    str,
-    typer.Option(help="trust-region, or basin-hopping as in the paper (slow)."),
+Delta = Annotated[
+    float | None,
+    typer.Option(
+        help="Of the Huber loss, eq. (6). [default: 0.001, or as the law's authors have it]",
+        show_default=False,
+    ),
 ]
-Restarts = Annotated[int, typer.Option(help="Random starts, at the most.")]
+Solver = Annotated[
+    str | None,
+    typer.Option(
+        help="trust-region, basin-hopping as in the paper (slow), or early-stopping. [default: "
+        "trust-region, or as the law's authors have it]",
+        show_default=False,
+    ),
+]
+Restarts = Annotated[
+    int | None,
+    typer.Option(
+        help="Random starts, at the most. [default: 12, or as the law's authors have it]",
+        show_default=False,
+    ),
+]
 Hops = Annotated[
     int | None,
     typer.Option(
         help="Hops in a row that must find nothing lower before the search ends. "
         "[default: as many as the law has parameters]",
         show_default=False,
+    ),
+]
+Treatment = Annotated[
+    str,
+    typer.Option(
+        metavar="authors|mixfit",
+        help="How the laws of others are fitted: as their authors do, or as mixfit fits its own.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of all random numbers.")]
@@ -87,6 +110,7 @@ OTHER_NAMES = {
     "eval": {"target_groups": "--target-group"},
     "compare": {
         "labels": "--test",
+        "objective": "--target",
         "split_by_rows": "--test",
         "split_folds": "--folds",
         "split_sizes": "--leave-size-out",

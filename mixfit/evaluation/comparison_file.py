@@ -50,6 +50,22 @@ class SummaryRow:
 
 
 @dataclass(frozen=True)
+class DecisionRow:
+    """The `Decisions` of a law and a column."""
+
+    law: str
+    picked_for: str
+    column: str
+    mixtures: int
+    regret: float
+    best_of_five: float
+    optimism: Blank
+    optimism_error: Blank
+    order: Blank
+    order_of_best: Blank
+
+
+@dataclass(frozen=True)
 class FigureRow:
     """A `Figure`."""
 
@@ -76,6 +92,7 @@ class CompareFile:
     laws: tuple[Candidate, ...]
     notes: tuple[Note, ...]
     summary: tuple[SummaryRow, ...]
+    decisions: tuple[DecisionRow, ...]
     rows: tuple[FigureRow, ...]
 
 
@@ -99,6 +116,7 @@ def comparison_to_plain(
         laws=comparison.standings,
         notes=comparison.notes,
         summary=_summary(comparison),
+        decisions=_decisions(comparison),
         rows=_figures(comparison),
     )
     return to_document(COMPARE_SCHEMA, file)
@@ -118,6 +136,13 @@ def _summary(comparison: Comparison) -> tuple[SummaryRow, ...]:
     return tuple(
         SummaryRow(law, target, column, s.train, s.test, s.error, s.bias, s.rank, s.rows)
         for (law, target, column), s in comparison.summaries.items()
+    )
+
+
+def _decisions(comparison: Comparison) -> tuple[DecisionRow, ...]:
+    return tuple(
+        DecisionRow(law, kind, column, **vars(decisions))
+        for (law, kind, column), decisions in comparison.decisions.items()
     )
 
 

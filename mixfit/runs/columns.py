@@ -25,7 +25,7 @@ from mixfit.runs.join import JOINED
 from mixfit.runs.phases import explain_phases
 from mixfit.runs.presets import MODEL_SIZE, TOKENS, apply_preset
 from mixfit.runs.tables import list_names
-from mixfit.runs.transforms import transforms_of
+from mixfit.runs.transforms import TRANSFORMS, transforms_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +56,22 @@ class Columns:
     targets: dict[str, str | tuple[str, ...]]
     units: Omitted[dict[str, float]] = None
     transforms: Omitted[dict[str, str]] = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no table can have been read as; it may come from a file."""
+        for which, unit in (self.units or {}).items():
+            if which not in ("model_size", "tokens") or not 0 < unit < float("inf"):
+                raise UsageError(f"units: {which} cannot be counted in {unit:g}.")
+        for target, columns in self.targets.items():
+            if not columns:
+                raise UsageError(f"targets: {target} has no column.")
+        for target, transform in (self.transforms or {}).items():
+            if target not in self.targets:
+                hint = nearest(target, self.targets)
+                raise UsageError(f"transforms: there is no target '{target}'.{hint}")
+            if transform not in TRANSFORMS:
+                hint = nearest(transform, TRANSFORMS)
+                raise UsageError(f"transforms: {target} has '{transform}', which is none.{hint}")
 
     @property
     def used(self) -> tuple[str, ...]:

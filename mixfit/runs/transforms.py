@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, nearest, parameter
+from mixfit.base.metrics import rank_correlation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,9 @@ TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]]
     "100-x": (lambda x: 100.0 - x, lambda y: 100.0 - y),
     "-log x": (lambda x: -np.log(x), lambda y: np.exp(-y)),
 }
+_FEWEST_ALONE = 10  # runs of one row each
+_CORRELATED = 0.5
+_ENOUGH = 20_000  # rows
 _FEWEST = 3  # runs of several lengths, or sizes, that say something of all
 
 
@@ -101,36 +105,60 @@ def rising_notes(
     """Name the targets whose values rise with N or D in most runs, as no loss does.
 
     Args:
-        mixture: (rows,), numbered.
+        mixture: (rows,), numbered from 0.
         N: (rows,).
         D: (rows,).
         losses: (rows, t), NaN where missing.
         targets: names of the t targets.
     """
+    # Of a large table some mixtures tell as much as all.
+    looked_at = mixture <= np.searchsorted(np.cumsum(np.bincount(mixture)), _ENOUGH)
+    mixture, losses = mixture[looked_at], losses[looked_at]
+    N, D = N[looked_at], D[looked_at]
+    ways = []
+    for what, along, fixed in (("D", D, N), ("N", N, D)):
+        order = np.lexsort((along, fixed, mixture))
+        key = np.column_stack([mixture, fixed])[order]
+        new_run = np.r_[True, (key[1:] != key[:-1]).any(axis=1)]
+        ways.append((what, order, np.cumsum(new_run), along[order]))
     notes = []
     for target, values in zip(targets, losses.T, strict=True):
-        known = ~np.isnan(values)
-        for what, along, fixed in (("D", D, N), ("N", N, D)):
-            rose, all_of_them = _rises(mixture[known], fixed[known], along[known], values[known])
-            if all_of_them >= _FEWEST and rose > all_of_them / 2:
-                text = (
-                    f"its values rise with {what} in {rose} of {all_of_them} runs that differ in "
-                    f"{what} alone, as those of an accuracy do. The laws are of losses, which "
-                    "fall: fit 1-x or -log x in its place, see --transform"
-                )
-                notes.append(Note("rising", text, target))
-                break
+        seen = [(what, *_rises(run, along, values[order])) for what, order, run, along in ways]
+        told = [(what, rose, runs) for what, rose, runs in seen if runs >= _FEWEST]
+        risen = [
+            f"its values rise with {what} in {rose} of {runs} runs that differ in {what} alone"
+            for what, rose, runs in told
+            if rose > runs / 2
+        ]
+        if not told and _correlation(N * D, values) > _CORRELATED:
+            risen = ["its values rise with N D, over all runs"]
+        if risen:
+            text = (
+                f"{risen[0]}, as those of an accuracy do. The laws are of losses, which fall: fit "
+                "1-x or -log x in its place, see --transform"
+            )
+            notes.append(Note("rising", text, target))
     return notes
 
 
-def _rises(mixture: Array, fixed: Array, along: Array, values: Array) -> tuple[int, int]:
-    """Count the groups alike in mixture and one size that end higher than they begin, and all."""
-    if not len(values):
-        return 0, 0
-    order = np.lexsort((along, fixed, mixture))
-    mixture, fixed, along, values = (x[order] for x in (mixture, fixed, along, values))
-    starts = np.flatnonzero(np.r_[True, (mixture[1:] != mixture[:-1]) | (fixed[1:] != fixed[:-1])])
-    ends = np.r_[starts[1:], len(order)] - 1
+def _correlation(along: Array, values: Array) -> float:
+    """Give the rank correlation of the values that are known, or NaN for few."""
+    known = ~np.isnan(values)
+    few = np.count_nonzero(known) < _FEWEST_ALONE
+    return float("nan") if few else rank_correlation(along[known], values[known])
+
+
+def _rises(run: Indices, along: Array, values: Array) -> tuple[int, int]:
+    """Count the runs that end higher than they begin, and those of more than one length or size.
+
+    Args:
+        run: (rows,) ascending.
+        along: (rows,) ascending in each run.
+        values: (rows,), NaN where missing.
+    """
+    known = ~np.isnan(values)
+    run, along, values = run[known], along[known], values[known]
+    starts = np.flatnonzero(np.r_[True, run[1:] != run[:-1]]) if len(run) else run
+    ends = np.r_[starts[1:], len(run)] - 1 if len(run) else run
     differ = along[ends] > along[starts]
-    rose = values[ends] > values[starts]
-    return int(np.count_nonzero(rose & differ)), int(np.count_nonzero(differ))
+    return int(np.count_nonzero((values[ends] > values[starts]) & differ)), int(differ.sum())

@@ -54,6 +54,23 @@ def test_an_accuracy_is_named_and_what_is_fitted_in_its_place():
     assert again.columns == turned.columns
 
 
+def test_an_accuracy_is_named_where_every_run_has_a_mixture_of_its_own():
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{w},{1 - w},{n:g},{d:g},{3 - n / 1e9 - w},{0.3 + 0.1 * np.log10(n * d / 1e17)},"
+        f"{rng.uniform()}"
+        for w, n, d in zip(
+            rng.uniform(0, 1, 12),
+            rng.choice([1e8, 5e8], 12),
+            rng.choice([1e9, 1e10], 12),
+            strict=True,
+        )
+    ]
+    (note,) = read_runs(table(*rows, header=HEAD), targets="loss_x,acc_*").notes
+    assert (note.code, note.target) == ("rising", "qa")
+    assert note.text.startswith("its values rise with N D, over all runs, as those of an accuracy")
+
+
 def test_noise_is_no_accuracy():
     rng = np.random.default_rng(0)
     rows = [
