@@ -107,7 +107,7 @@ def main() -> None:
     try:
         streams.guard()
         try:
-            app(obj=asked)
+            app(obj=asked, prog_name="mixfit")
         finally:
             sys.stdout.flush()
     except MixfitError as error:
