@@ -16,6 +16,7 @@ from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
 from mixfit.evaluation.pooling import can_choose_pool, choose_pool
 from mixfit.evaluation.together import fit_together
+from mixfit.fitting.fit import treatment_notes
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.pooled import AutoLaw, PooledLaw
 from mixfit.runs.target_rows import TargetRows
@@ -78,6 +79,12 @@ def compare_laws(
     figures = [pair for contender in contenders for pair in outcome.figures(contender)]
     summaries = outcome.summaries(figure for figure, whole in figures if whole)
     standings = tuple(outcome.standing(contender, summaries) for contender in contenders)
+    treated = [
+        note
+        for contender in contenders
+        if contender.declared is not None
+        for note in treatment_notes(contender.declared, options)
+    ]
     return Comparison(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
@@ -87,7 +94,7 @@ def compare_laws(
         summaries=summaries,
         standings=standings,
         choice=choose(standings),
-        notes=notes_on(outcome),
+        notes=(*notes_on(outcome), *treated),
     )
 
 

@@ -92,15 +92,20 @@ def fit(
         notes=(
             *runs.notes,
             *left_out,
-            *_treatment_notes(declared, options),
+            *treatment_notes(declared, options),
             *_pool_notes(wanted, fits.values()),
             *general,
         ),
     )
 
 
-def _treatment_notes(law: Law, options: FitOptions) -> list[Note]:
-    """Say how a law of others is fitted where that is not how mixfit fits its own."""
+def treatment_notes(law: Law, options: FitOptions) -> list[Note]:
+    """Say how a law of others is fitted where that is not how mixfit fits its own.
+
+    Args:
+        law: as it was declared.
+        options: of the fit.
+    """
     own = options.of(law)
     if not own.source or own == replace(OURS, source=own.source):
         return []
