@@ -9,6 +9,7 @@ import numpy as np
 from mixfit.base.parallel import Executor
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE, DESIGNED
+from mixfit.laws.pooled import PooledLaw
 
 K = 3
 N_UNIT, D_UNIT = 1.7e8, 5.1e9
@@ -72,3 +73,8 @@ def told_executor(jobs=1):
         yield lambda: told.append("a step")
 
     return Executor(jobs, progress=progress), told
+
+
+def free(name):
+    """A law of the catalogue that is not pooled."""
+    return PooledLaw(CATALOGUE[name])

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.fitting.prior import pooling
 from mixfit.laws.coefficients import Constant
 from mixfit.laws.formula import OuterAt
 
@@ -54,13 +53,13 @@ class Objective:
         formula: the law with its layout of theta.
         blocks: the rows.
         delta: of the Huber loss.
-        pool: how hard the domains' parameters are pulled together (see `mixfit.fitting.prior`).
+        penalty: what the prior adds (see `mixfit.fitting.prior`), if anything.
     """
 
     formula: Formula
     blocks: Blocks
     delta: float
-    pool: float = 0.0
+    penalty: Penalty | None = None
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -70,11 +69,6 @@ class Objective:
     def at(self, theta: Array) -> ObjectiveAt:
         """Evaluate at theta, (size,)."""
         return ObjectiveAt(self, theta)
-
-    @cached_property
-    def penalty(self) -> Penalty | None:
-        """What the prior adds."""
-        return pooling(self.formula, self.pool)
 
     @cached_property
     def terms(self) -> tuple[RowTerm, ...]:

@@ -16,7 +16,7 @@ from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
 from mixfit.laws.law import OURS
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
-from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
+from mixfit.runs.runs import JoinedFiles, SourceFile  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law, Treatment
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
+
+_DELTAS = 1e-12, 1e12  # beyond them the Huber loss, or what it is divided by, overflows
+
+
+_SMALLEST_ERROR = 1e-4  # percent; smaller errors are the solver's
 
 
 AUTHORS, MIXFIT = "authors", "mixfit"
@@ -64,6 +69,12 @@ class FitOptions:
         if self.delta is not None and not (self.delta > 0 and np.isfinite(self.delta)):
             raise UsageError(
                 f"delta is {self.delta:g}; it must be a positive number ({parameter('delta')})."
+            )
+        if self.delta is not None and not _DELTAS[0] <= self.delta <= _DELTAS[1]:
+            least, most = _DELTAS
+            raise UsageError(
+                f"delta is {self.delta:g}; it must be from {least:g} to {most:g}"
+                f" ({parameter('delta')}). It is in the unit of the losses, and 0.001 in the paper."
             )
         if self.solver is not None and self.solver not in SOLVERS:
             known = ", ".join(SOLVERS)
@@ -126,6 +137,7 @@ class FitData:
         model_size: in parameters.
         tokens: in tokens.
         weights: domain to the range of its weight.
+        joined: files that were joined to `files`, if any.
     """
 
     files: tuple[SourceFile, ...]
@@ -135,6 +147,7 @@ class FitData:
     model_size: Range
     tokens: Range
     weights: dict[str, Range]
+    joined: Omitted[JoinedFiles] = None
 
     @classmethod
     def of(cls, runs: Runs) -> FitData:
@@ -147,7 +160,14 @@ class FitData:
             model_size=Range.of(runs.N),
             tokens=Range.of(runs.D),
             weights={d: Range.of(runs.h[:, i]) for i, d in enumerate(runs.domains)},
+            joined=runs.joined,
         )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +185,7 @@ class TargetFit:
         huber: mean Huber loss on them, eq. (6).
         mre: mean relative error on them, in percent.
         status: what became of the search, such as ``converged``.
-        effective: pooled parameter to how many of its numbers the rows decide, of k.
+        effective: pooled parameter to how many of its numbers the rows decide, of k or of 1.
         notes: what a careful reader should know.
     """
 
@@ -227,8 +247,10 @@ class Candidate:
         parameters: the most that one target needs, or None where that says nothing.
         mre: mean held-out MRE over targets and what was held out, in percent; NaN where it has
             none.
-        standard_error: of the MRE, in percent; NaN where it is not known.
         excluded: why it cannot be chosen, or "".
+        difference: of its errors from those of the law chosen, as a geometric mean of ratios, in
+            percent; NaN where it has none.
+        standard_error: of the difference, in percent.
         parts: what was held out to the MRE on it, in percent.
         seconds: to fit all targets once, on one core.
     """
@@ -236,8 +258,9 @@ class Candidate:
     law: str
     parameters: int | None
     mre: Blank
-    standard_error: Blank
     excluded: str = ""
+    difference: Blank = np.nan
+    standard_error: Blank = np.nan
     parts: Annotated[dict[str, float] | None, Key(omit=True, blank=True)] = None
     seconds: float = field(default=np.nan, compare=False, metadata={"stored": False})
 
@@ -266,32 +289,52 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class PoolPath:
-    """The held-out errors by which it was chosen how hard to pool.
+class Trial:
+    """The held-out errors by which one strength was chosen.
 
     Attributes:
         chosen: the value with the lowest `mean`.
-        tests: what was done, in words.
         values: of the strength, falling.
-        errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
-        mean: geometric mean of the errors of the mixtures held out, of all targets, for each value,
-            in percent.
+        mre: mean over mixtures and targets held out, for each value, in percent.
+        mean: geometric mean likewise.
     """
 
-    chosen: Annotated[float, Key(infinite=True, least=0)]
-    tests: str
-    values: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
-    errors: Annotated[dict[str, tuple[float, ...]], Key(infinite=True, least=0)]
+    chosen: Annotated[float, Key(least=0)]
+    values: Annotated[tuple[float, ...], Key(least=0)]
+    mre: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
     mean: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
 
+    @classmethod
+    def of(cls, values: tuple[float, ...], errors: Array) -> Trial:
+        """Choose by the errors of mixtures and targets held out, (values, errors), in percent."""
+        mean = np.exp(np.log(np.maximum(errors, _SMALLEST_ERROR)).mean(axis=1))
+        return cls(
+            chosen=values[int(np.argmin(mean))],
+            values=values,
+            mre=tuple(errors.mean(axis=1).tolist()),
+            mean=tuple(mean.tolist()),
+        )
+
+
+@dataclass(frozen=True)
+class PoolPath:
+    """How it was chosen how hard to pool.
+
+    Attributes:
+        tests: what was held out, in words.
+        domains: the strength of the pull between domains.
+        targets: that between targets, or None where each was kept apart.
+    """
+
+    tests: str
+    domains: Trial
+    targets: Omitted[Trial] = None
+
     def note(self) -> Note:
-        """Say in a line what was chosen, and the errors for all values."""
-        paths = [
-            f"{column} " + " ".join(f"{error:.3g}" for error in errors)
-            for column, errors in self.errors.items()
-        ]
-        values = " ".join(f"{value:g}" for value in self.values)
-        text = f"auto chose {self.chosen:g}; held-out MRE % for {values}: {'; '.join(paths)}"
+        """Say in a line what was chosen."""
+        text = f"{self.tests} chose how hard to pool: {self.domains.chosen:g} between domains"
+        if self.targets is not None:
+            text += f", {self.targets.chosen:g} between targets"
         return Note("pool", text)
 
 
@@ -300,7 +343,7 @@ class Fit(Shown):
     """A law fitted to every target of some runs.
 
     Attributes:
-        law: with how hard its domains' parameters are pulled together, if at all.
+        law: with how hard its parameters are pulled together, if at all.
         domains: in the order of the columns of h.
         options: how it was made.
         data: what it was made on.

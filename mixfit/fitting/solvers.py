@@ -26,7 +26,7 @@ _HARDER = 3  # times as many hops where no two starts agree
 _POOL = 4  # distinct optima that hops set out from
 _FROM_BEST = 0.6  # share of the hops that set out from the lowest of them
 _MOST_HOPS = 10  # times the number asked for, even if they go on finding lower points
-_MAX_STEPS, _LAST_STEPS = 400, 4000
+_MAX_STEPS, LAST_STEPS = 400, 4000
 _EARLY = 20  # steps of L-BFGS after which it ends early: PyTorch's number for one call
 
 
@@ -210,7 +210,7 @@ def search(
         tried += 1
         idle = 0 if pool[0].value < before * (1 - _SAME) else idle + 1
     candidates = [pool[0].theta] if rough is objective else [*(p.theta for p in pool), *known]
-    last = [descend(objective, theta, steps=_LAST_STEPS) for theta in candidates]
+    last = [descend(objective, theta, steps=LAST_STEPS) for theta in candidates]
     best = min(last, key=lambda p: p.value)
     return Solution(best, tried)
 

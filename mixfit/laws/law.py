@@ -143,8 +143,7 @@ class Law:
         source: where it was published.
         terms: whose sum it is.
         contains: smaller laws that are special cases of it, from whose optima a fit starts too.
-        candidate: how ``--law auto`` considers it: ``none``, as it is, or ``auto``, pooled as hard
-            as the rows speak for; "" for not at all.
+        candidate: whether it is one of those that ``--law auto`` chooses among.
         outer: the power that some of the terms stand under, if there is one.
         treatment: how it is fitted, as its authors do where they say.
 
@@ -156,7 +155,7 @@ class Law:
     source: str
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
-    candidate: str = ""
+    candidate: bool = False
     outer: Outer | None = None
     treatment: Treatment = OURS
 
