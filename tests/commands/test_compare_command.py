@@ -60,7 +60,7 @@ def test_compare_prints_tables_and_writes_a_file(mixfit, sample_runs, tmp_path):
         == "law parameters tested on train MRE % test MRE % ± bias % rank regret % optimism % seconds"
     )
     assert [line.split()[2] for line in lines[5:7]] == ["200M", "400M"]
-    assert lines[-1].startswith("use chinchilla: lowest mean held-out MRE, ")
+    assert lines[-1].startswith("use chinchilla: lowest held-out error, ")
     assert (
         "note  200M: 14 of 14 test mixtures also stand in training: it tests scale" in done.stderr
     )
