@@ -13,6 +13,7 @@ from mixfit._version import __version__
 from mixfit.base.errors import MixfitError
 from mixfit.base.parallel import use_one_thread
 from mixfit.commands.compare import compare
+from mixfit.commands.design import design
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: dict[str, Callable[..., None]] = {
+    "design": design,
     "fit": fit,
     "eval": evaluate,
     "compare": compare,

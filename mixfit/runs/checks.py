@@ -71,6 +71,16 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
     return values, notes + dropped
 
 
+def check_weights(values: Values) -> Array:
+    """Check weights alone, and normalise them, (rows, k).
+
+    Raises:
+        InputError: a weight cannot be used; all faults are named.
+    """
+    refuse([text for _, text in sorted(_weight_faults(values), key=lambda fault: -fault[0])])
+    return _normalised(values.h)[0]
+
+
 def refuse(faults: Sequence[str]) -> None:
     """Raise one error for all faults, if there are any: a line each, and ten at most.
 
@@ -194,7 +204,10 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
     if not rows.all():
         lost = counted(int(np.count_nonzero(~rows)), "row")
         verb = "has" if lost == "1 row" else "have"
-        notes.append(Note("no-loss", f"{lost} {verb} no loss at all and are left out"))
+        first = [values.row_name(int(row)) for row in np.flatnonzero(~rows)[:_ROWS_NAMED]]
+        more = ", ..." if np.count_nonzero(~rows) > _ROWS_NAMED else ""
+        text = f"{lost} {verb} no loss at all and {'is' if verb == 'has' else 'are'} left out"
+        notes.append(Note("no-loss", f"{text}: {', '.join(first)}{more}"))
     if not notes:
         return values, notes
     kept = [item for item, some in zip(values.columns.targets.items(), filled, strict=True) if some]

@@ -71,14 +71,25 @@ def choose_columns(
     columns = Columns(
         _size(table, names, model_size, MODEL_SIZE, "model size", parameter("model_size")),
         _size(table, names, tokens, TOKENS, "tokens", parameter("tokens")),
-        _weights(table, names, weights),
+        weight_columns(table, names, weights),
         _targets(table, names, targets),
     )
     _refuse_two_purposes(table, columns)
     return columns
 
 
-def _weights(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
+def weight_columns(table: str, names: Sequence[str], option: Globs | None) -> dict[str, str]:
+    """Tell which columns of a table are weights, domain to column.
+
+    Args:
+        table: what messages call the table.
+        names: the names of its columns.
+        option: globs over them; left out, ``weight_*``.
+
+    Raises:
+        InputError: there are fewer than two.
+        UsageError: a glob matches no column.
+    """
     domains: dict[str, str] = {}
     name = parameter("weights")
     for glob in _globs(option, name, [_WEIGHT + "*"]):

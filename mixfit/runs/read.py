@@ -9,9 +9,10 @@ import numpy as np
 
 from mixfit.base.errors import InputError, UsageError, nearest, parameter
 from mixfit.runs.cells import one_line, take, to_numbers, to_texts
-from mixfit.runs.checks import Values, refuse
-from mixfit.runs.columns import choose_columns
+from mixfit.runs.checks import Values, check_weights, refuse
+from mixfit.runs.columns import Columns, choose_columns, weight_columns
 from mixfit.runs.conditions import parse_conditions
+from mixfit.runs.identity import group_mixtures
 from mixfit.runs.runs import Runs, SourceFile
 from mixfit.runs.tables import list_names, open_tables
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.runs.cells import Cells
-    from mixfit.runs.columns import Columns, Globs
+    from mixfit.runs.columns import Globs
     from mixfit.runs.conditions import Condition
     from mixfit.runs.tables import Sources, Table
 
@@ -90,6 +91,41 @@ def read_runs(
     )
 
 
+def read_domains(source: Sources, weights: Globs | None = None) -> tuple[str, ...]:
+    """Read the names of the domains of a table.
+
+    Raises:
+        InputError: the table cannot be used.
+        UsageError: a glob matches no column.
+    """
+    table = open_tables(source)[0]
+    return tuple(weight_columns(table.name, [name for name in table.columns if name], weights))
+
+
+def read_mixtures(
+    sources: Sources, domains: Sequence[str], *, weights: Globs | None = None
+) -> Array:
+    """Read the distinct mixtures (m, k) of tables whose losses may still be empty.
+
+    Args:
+        sources: as for `read_runs`.
+        domains: which must be those of the tables; they set the order of the weights.
+        weights: as for `read_runs`.
+
+    Raises:
+        InputError: a file or a weight in it cannot be used.
+        UsageError: a glob matches no column.
+    """
+    h = []
+    for table in open_tables(sources):
+        found = weight_columns(table.name, [name for name in table.columns if name], weights)
+        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains, "")
+        kept = _read(table, columns.used, ())
+        h.append(check_weights(_values([table], [kept], columns, ())))
+    every = np.concatenate(h)
+    return every[group_mixtures(every)[1]]
+
+
 def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: Columns) -> None:
     for lacking, ours, other, theirs in (
         (table, columns, first, wanted),
@@ -105,14 +141,16 @@ def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: 
                 )
 
 
-def _in_order(table: Table, columns: Columns, domains: Sequence[str]) -> Columns:
+def _in_order(
+    table: Table, columns: Columns, domains: Sequence[str], whose: str = "those of the fit, "
+) -> Columns:
     missing = [domain for domain in domains if domain not in columns.weights]
     extra = [domain for domain in columns.weights if domain not in domains]
     if missing or extra:
         differences = [f"has no weight for {list_names(missing)}"] if missing else []
         differences += [f"has weights for {list_names(extra)} too"] if extra else []
         raise InputError(
-            f"{table.name}: the domains differ from those of the fit, {list_names(domains)}: the "
+            f"{table.name}: the domains differ from {whose}{list_names(domains)}: the "
             f"table {' and '.join(differences)}. Choose the weight columns with "
             f"{parameter('weights')}."
         )
