@@ -20,7 +20,7 @@ def design(
         given.Texts,
         given.option(
             "NAME[,NAME...]",
-            "The domains. [default: those of --fit, or of --runs]",
+            "The domains. [default: those of --fit, --runs or --candidates]",
             _WHAT,
         ),
     ] = None,
@@ -66,6 +66,12 @@ def design(
     runs: Annotated[
         given.Texts,
         given.option("RUNS", "Runs that there are: they count, and are not repeated.", _WHAT),
+    ] = None,
+    candidates: Annotated[
+        given.Texts,
+        given.option(
+            "TABLE", "Mixtures to choose from. [default: all that obey the constraints]", _WHAT
+        ),
     ] = None,
     grid: Annotated[
         int,
@@ -158,12 +164,12 @@ def design(
     if form == "megatron" and prefixes is None:
         raise UsageError("--format megatron needs --prefixes FILE, with lines 'domain: prefix'.")
     named = [*(available or ()), *(include or ()), *([] if prefixes is None else [prefixes])]
-    inputs = [*(runs or ()), *texts.files_named(named)]
+    inputs = [*(runs or ()), *(candidates or ()), *texts.files_named(named)]
     for path in (out, details):
         check_out(path, inputs)
     if out is not None:
         check_blank_losses(out)
-    found = texts.domains_of(domains, runs)
+    found = texts.domains_of(domains, runs or candidates)
     asked = texts.region(
         minimum=at_least or (),
         maximum=at_most or (),
@@ -187,6 +193,7 @@ def design(
         include=texts.included(include or (), found, asked, large),
         replicates=replicates,
         existing=texts.mixtures_run(runs, found),
+        candidates=texts.mixtures_run(candidates, found),
         grid=grid,
         seed=seed,
     )

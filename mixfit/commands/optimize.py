@@ -16,6 +16,7 @@ _BUDGET, _ASKED, _COMPARED = "Budget", given.ASKED, "Comparison"
 _NONE_OBSERVED = (
     "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
 )
+_LEAST_WRITTEN = "the file has the mixture of least change, and not h*"
 
 
 def optimize(
@@ -202,5 +203,8 @@ def optimize(
         write,
         lambda: report_result(f"{loaded.law.name} law of {fit}", mixtures, pure, study),
         quiet=quiet,
-        always=[] if len(observed) else [Remark("note", _NONE_OBSERVED)],
+        always=[
+            *([] if len(observed) else [Remark("note", _NONE_OBSERVED)]),
+            *([Remark("note", _LEAST_WRITTEN)] if start is not None and form != "yaml" else []),
+        ],
     )

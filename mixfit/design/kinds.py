@@ -49,6 +49,7 @@ def choose(
     *,
     around: Array | None = None,
     models: Sequence[LinearModel] | None = None,
+    candidates: Array | None = None,
 ) -> Array:
     """Choose mixtures in a region, no two alike on its grid.
 
@@ -60,6 +61,8 @@ def choose(
         rng: of all draws.
         around: mixture (k,) that Dirichlet draws are around; left out, the region's centre.
         models: that I-optimal mixtures are to teach; left out, the neutral one.
+        candidates: mixtures (n, k) in the region to choose from, if not from all of it; only for
+            the first two kinds.
 
     Returns:
         In whole steps of the grid, (count, k).
@@ -71,11 +74,15 @@ def choose(
         return np.zeros((0, region.k), np.int64)
     if kind == LATTICE:
         return region.on_grid(_lattice(region, count))
+
+    def offered() -> Array:
+        return region.draw(max(CANDIDATES, 2 * count), rng) if candidates is None else candidates
+
     pick: dict[str, Callable[[int, Array], Array]] = {
         I_OPTIMAL: lambda n, others: _i_optimal(
-            region, n, others, rng, models or [neutral_model(region.k)]
+            offered(), n, others, models or [neutral_model(region.k)]
         ),
-        SPREAD: lambda n, others: _spread(region, n, others, rng),
+        SPREAD: lambda n, others: _spread(offered(), n, others, region.centre),
         DIRICHLET: lambda n, _: _dirichlet(region, n, rng, around),
     }
     taken = {tuple(steps) for steps in region.on_grid(known)} if len(known) else set()
@@ -96,13 +103,8 @@ def choose(
 
 
 def _i_optimal(
-    region: Region,
-    count: int,
-    known: Array,
-    rng: np.random.Generator,
-    models: Sequence[LinearModel],
+    candidates: Array, count: int, known: Array, models: Sequence[LinearModel]
 ) -> Array:
-    candidates = region.draw(max(CANDIDATES, 2 * count), rng)
     apart = closest_allowed(candidates)
     while True:
         chosen = i_optimal(models, candidates, count, known, near_to(candidates, apart))
@@ -112,10 +114,9 @@ def _i_optimal(
         apart = apart / 2 if apart > _HARDLY_APART else 0.0
 
 
-def _spread(region: Region, count: int, known: Array, rng: np.random.Generator) -> Array:
+def _spread(candidates: Array, count: int, known: Array, centre: Array) -> Array:
     """Take the candidate that is farthest from all others, again and again."""
-    candidates = region.draw(max(CANDIDATES, 2 * count), rng)
-    begin = known if len(known) else region.centre[None]
+    begin = known if len(known) else centre[None]
     nearest_one = np.full(len(candidates), np.inf)
     for h in begin:
         np.minimum(nearest_one, ((candidates - h) ** 2).sum(axis=1), out=nearest_one)

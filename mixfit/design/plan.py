@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
-from mixfit.design.kinds import I_OPTIMAL, LATTICE, check_kind, choose
+from mixfit.design.kinds import I_OPTIMAL, LATTICE, SPREAD, check_kind, choose
 from mixfit.design.quality import FALSE, quality_of
 from mixfit.design.region import Region
 from mixfit.design.result import Design, DomainTokens, PlannedRun
@@ -46,6 +46,7 @@ def plan_runs(
     include: Mapping[str, Array] | None = None,
     replicates: int = 1,
     existing: Array | None = None,
+    candidates: Array | None = None,
     grid: int = 10**6,
     seed: int = 0,
 ) -> Design:
@@ -65,6 +66,7 @@ def plan_runs(
         include: name to mixture (k,) to be trained in any case.
         replicates: runs of a central mixture, which tell the noise.
         existing: mixtures (e, k) that were run before, and are counted.
+        candidates: mixtures (n, k) to choose from; left out, all that obey the constraints.
         grid: weights are multiples of 1/grid.
         seed: of all random numbers.
 
@@ -99,6 +101,7 @@ def plan_runs(
         np.concatenate([known, fixed / grid]),
         rng,
         around=proportional(asked, region.domains),
+        candidates=_allowed(region, kind, candidates, mixtures - len(fixed)),
     )
     steps = np.concatenate([fixed, chosen])
     new = steps / grid
@@ -148,6 +151,25 @@ def _anchors(region: Region, include: Mapping[str, Array], *, with_centre: bool)
         elif name != _CENTRE:
             raise UsageError(f"{parameter('include')} {name}: this is the same mixture as {same}.")
     return anchors
+
+
+def _allowed(
+    region: Region, kind: str, candidates: Array | None, count: int
+) -> Array | None:
+    """Give the candidates that obey what is asked for."""
+    if candidates is None:
+        return None
+    if kind not in (I_OPTIMAL, SPREAD):
+        raise UsageError(
+            f"{parameter('candidates')} go with {parameter('kind')} {I_OPTIMAL} and {SPREAD} alone."
+        )
+    allowed = candidates[[region.broken(h) is None for h in candidates]]
+    if len(allowed) < count:
+        raise UsageError(
+            f"{parameter('candidates')}: {len(allowed)} of {len(candidates)} mixtures obey the "
+            f"constraints, and {count} are to be chosen. Give more, or ask for fewer."
+        )
+    return allowed
 
 
 def _check_count(region: Region, mixtures: int, anchors: int) -> None:

@@ -190,7 +190,8 @@ def _losses(mixture: Mixture, others: Mapping[str, _Other]) -> list[Grid]:
         weight = mixture.target_weights.get(target, 0.0)
         losses = (fixed(losses[target], 4) for losses in predicted)
         rows.append((target, f"{100 * weight:.3g}", *losses))
-    return [Grid(("predicted loss", "weight %", "h*", *_headers(others)), tuple(rows))]
+    headers = ("predicted loss", "weight %", "h*", *_headers(others))
+    return [Grid(headers, tuple(rows), spare=tuple(range(len(headers) - 1, 2, -1)))]
 
 
 def _headers(names: Iterable[str]) -> list[str]:
