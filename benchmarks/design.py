@@ -2,10 +2,10 @@
 
 On a table of real runs, a part of its mixtures is held out at random, the arms choose from the
 others, and a law is fitted to what each chose. On made-up laws the arms choose from all mixtures.
-All arms see the same draws, so that differences have standard errors of their own. Error is the mean
-relative error in percent, over targets, on mixtures held out. Regret is by how much the mixture that
-a fit puts first is worse than the best, in percent of the mean loss: observed, among all mixtures of
-the table, or true, for a made-up law, at the mixture that `mixfit optimize` finds.
+All arms see the same draws, so that differences have standard errors of their own. Error is the
+mean relative error in percent, over targets, on mixtures held out. Regret is by how much the
+mixture that a fit puts first is worse than the best, in percent of the mean loss: observed, among
+all mixtures of the table, or true, for a made-up law, at the mixture that `mixfit optimize` finds.
 
     python benchmarks/design.py slimpajama.csv --where 'model_size==310M,n_tokens==7.998e9' \
         --mixtures 10,14,24 --test 20 --draws 25
@@ -166,7 +166,8 @@ def main():
         for number, draw in enumerate(draws):
             for arm, (error, regret) in draw.items():
                 rows.append(
-                    {"mixtures": count, "draw": number, "arm": arm, "error": error, "regret": regret}
+                    {"mixtures": count, "draw": number, "arm": arm}
+                    | {"error": error, "regret": regret}
                 )
     if options.out:
         with open(options.out, "w", newline="", encoding="utf-8") as stream:

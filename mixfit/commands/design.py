@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
-
-if TYPE_CHECKING:
-    from mixfit.design.result import Design
 
 _WHAT, _SCALE, _NEXT, _OUTPUT = "Mixtures", "Scale", "Next runs", "Output"
 
@@ -114,7 +111,9 @@ def design(
     form: Annotated[
         str | None,
         given.option(
-            "FORMAT", "Of the files of --each-run: json, csv, megatron, hf or mosaic.", _OUTPUT,
+            "FORMAT",
+            "Of the files of --each-run: json, csv, megatron, hf or mosaic.",
+            _OUTPUT,
             "--format",
         ),
     ] = None,
@@ -158,7 +157,7 @@ def design(
     from mixfit.reports.design import report_design
 
     if (form is None) != (each_run is None):
-        raise UsageError("--each-run and --format go together: a folder, and the form of its files.")
+        raise UsageError("--each-run and --format go together: a folder and the form of its files.")
     if form is not None:
         texts.check_form(form, FORMATS)
     if form == "megatron" and prefixes is None:

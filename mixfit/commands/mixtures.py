@@ -14,8 +14,8 @@ from mixfit.base.numbers import parse_number
 from mixfit.design.plan import without_each
 from mixfit.mixture.constraints import Constraints, mixture_of
 from mixfit.mixture.exports import FORMATS
-from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
 from mixfit.mixture.files import parse_pairs, read_mixture, read_tokens
+from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -185,7 +185,9 @@ def region(
 
 def in_use(text: str, fit: Fit, observed: Array) -> Array:
     """Read the mixture in use that --least-change is to change least, (k,)."""
-    return mixture_of(_mixture(text, "--least-change", fit, observed), fit.domains, "--least-change")
+    return mixture_of(
+        _mixture(text, "--least-change", fit, observed), fit.domains, "--least-change"
+    )
 
 
 def percent(text: str, option: str) -> float:

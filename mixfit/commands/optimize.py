@@ -38,7 +38,8 @@ def optimize(
         ),
     ] = False,
     model_size: Annotated[
-        given.Texts, given.option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET)
+        given.Texts,
+        given.option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET),
     ] = None,
     tokens: Annotated[
         given.Texts, given.option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)

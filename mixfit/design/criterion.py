@@ -62,7 +62,8 @@ class LinearModel:
             at: that are predicted, (n, k).
         """
         f = self.features(at)
-        return np.sqrt(_quadratic(f, _inverse(self.with_runs(mixtures))))
+        errors: Array = np.sqrt(_quadratic(f, _inverse(self.with_runs(mixtures))))
+        return errors
 
 
 def neutral_model(k: int) -> LinearModel:
@@ -80,12 +81,13 @@ def neutral_features(h: Array) -> Array:
 def _inverse(matrix: Array) -> Array:
     """Invert a positive definite matrix whose rows may differ in scale."""
     scale = 1.0 / np.sqrt(np.diag(matrix))
-    inverse = np.linalg.inv(matrix * scale * scale[:, None]) * scale * scale[:, None]
+    inverse: Array = np.linalg.inv(matrix * scale * scale[:, None]) * scale * scale[:, None]
     return (inverse + inverse.T) / 2
 
 
 def _quadratic(f: Array, matrix: Array) -> Array:
-    return np.maximum(np.einsum("np,np->n", f @ matrix, f), 0.0)
+    values: Array = np.maximum(np.einsum("np,np->n", f @ matrix, f), 0.0)
+    return values
 
 
 class _Search:
@@ -118,7 +120,8 @@ class _Search:
 
     def gains(self) -> Array:
         """Give by how much each candidate would lower the mean variance, (n,)."""
-        return self._effect / (self.model.noise**2 + self._spread)
+        gains: Array = self._effect / (self.model.noise**2 + self._spread)
+        return gains
 
     def change(self, index: int, sign: float) -> None:
         """Run a candidate once more, or once less where the sign is -1."""

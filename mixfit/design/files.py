@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def _digits(value: float) -> float:
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float | None]:
-    return {name: None if value != value else _digits(value) for name, value in figures.items()}
+    return {name: _digits(x) if isfinite(x) else None for name, x in figures.items()}
 
 
 def write_each_run(

@@ -26,6 +26,9 @@ _STRENGTHS = np.geomspace(0.1, 5.0, 15)  # RegMix's
 _LEAST = 2e-4  # RegMix's; smaller weights become 0
 _MOST_LISTED = 200_000  # points of a lattice
 _TRIES = 6
+# How far I-optimal mixtures are drawn from the edges, as a share of the way to the centre. A weight
+# near 0 tells the linear model much, and a law, whose slope there is its own, little.
+_FROM_EDGES = 0.1
 _HARDLY_APART = 1e-7
 
 
@@ -36,8 +39,9 @@ def check_kind(kind: str) -> None:
         UsageError: it is none.
     """
     if kind not in KINDS:
-        raise UsageError(f"There is no kind '{kind}'.{nearest(kind, KINDS)} Kinds: "
-                         f"{', '.join(KINDS)}.")
+        raise UsageError(
+            f"There is no kind '{kind}'.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}."
+        )
 
 
 def choose(
@@ -75,14 +79,17 @@ def choose(
     if kind == LATTICE:
         return region.on_grid(_lattice(region, count))
 
-    def offered() -> Array:
-        return region.draw(max(CANDIDATES, 2 * count), rng) if candidates is None else candidates
+    def offered(pull: float) -> Array:
+        if candidates is not None:
+            return candidates
+        drawn = region.draw(max(CANDIDATES, 2 * count), rng)
+        return drawn + pull * (region.centre - drawn)
 
     pick: dict[str, Callable[[int, Array], Array]] = {
         I_OPTIMAL: lambda n, others: _i_optimal(
-            offered(), n, others, models or [neutral_model(region.k)]
+            offered(_FROM_EDGES), n, others, models or [neutral_model(region.k)]
         ),
-        SPREAD: lambda n, others: _spread(offered(), n, others, region.centre),
+        SPREAD: lambda n, others: _spread(offered(0.0), n, others, region.centre),
         DIRICHLET: lambda n, _: _dirichlet(region, n, rng, around),
     }
     taken = {tuple(steps) for steps in region.on_grid(known)} if len(known) else set()
@@ -102,9 +109,7 @@ def choose(
     )
 
 
-def _i_optimal(
-    candidates: Array, count: int, known: Array, models: Sequence[LinearModel]
-) -> Array:
+def _i_optimal(candidates: Array, count: int, known: Array, models: Sequence[LinearModel]) -> Array:
     apart = closest_allowed(candidates)
     while True:
         chosen = i_optimal(models, candidates, count, known, near_to(candidates, apart))
@@ -128,9 +133,7 @@ def _spread(candidates: Array, count: int, known: Array, centre: Array) -> Array
     return candidates[chosen]
 
 
-def _dirichlet(
-    region: Region, count: int, rng: np.random.Generator, around: Array | None
-) -> Array:
+def _dirichlet(region: Region, count: int, rng: np.random.Generator, around: Array | None) -> Array:
     """Draw as RegMix does: around a mixture, from nearly one domain alone to nearly that mixture.
 
     What falls outside of the region is moved towards its centre until it is inside.

@@ -122,17 +122,17 @@ def plan_runs(
         asked=tuple(item.label for item in region.items),
         tokens=tokens,
         available=available_tokens(asked, region.domains, tokens, scales),
-        notes=tuple(
-            [
-                *_count_notes(mixtures, len(steps), kind),
-                *law_notes(len(new) + len(known), region.k, quality.laws[1:2]),
-                *scale_notes(scales),
-            ]
+        notes=(
+            *_count_notes(mixtures, len(steps), kind),
+            *law_notes(len(new) + len(known), region.k, quality.laws[1:2]),
+            *scale_notes(scales),
         ),
     )
 
 
-def _anchors(region: Region, include: Mapping[str, Array], *, with_centre: bool) -> dict[str, Array]:
+def _anchors(
+    region: Region, include: Mapping[str, Array], *, with_centre: bool
+) -> dict[str, Array]:
     """Give name to steps (k,) of the mixtures that are trained in any case."""
     anchors: dict[str, Array] = {}
     if with_centre:
@@ -153,9 +153,7 @@ def _anchors(region: Region, include: Mapping[str, Array], *, with_centre: bool)
     return anchors
 
 
-def _allowed(
-    region: Region, kind: str, candidates: Array | None, count: int
-) -> Array | None:
+def _allowed(region: Region, kind: str, candidates: Array | None, count: int) -> Array | None:
     """Give the candidates that obey what is asked for."""
     if candidates is None:
         return None
@@ -260,8 +258,11 @@ def law_notes(mixtures: int, k: int, laws: Sequence[LawSize]) -> list[Note]:
 def scale_notes(scales: Scales) -> list[Note]:
     """Say what the sizes leave open."""
     notes = []
-    lacking = [name for place, name in enumerate(("model_size", "n_tokens"))
-               if any(pair[place] is None for pair in scales.sizes)]
+    lacking = [
+        name
+        for place, name in enumerate(("model_size", "n_tokens"))
+        if any(pair[place] is None for pair in scales.sizes)
+    ]
     if lacking:
         text = f"the sheet leaves {' and '.join(lacking)} empty; fill in what you train"
         notes.append(Note("no-sizes", text))

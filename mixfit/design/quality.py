@@ -76,7 +76,9 @@ def _figures(mixtures: Array, points: Array) -> Figures:
         mean_error=float(np.sqrt(np.mean(errors**2))),
         largest_error=float(errors.max()),
         difference=2 * float(np.sqrt(np.maximum(variances, 0.0).mean())) / NOISE,
-        least_distance=float(np.sqrt(max(squares.min(), 0.0))) if len(mixtures) > 1 else float("nan"),
+        least_distance=float(np.sqrt(max(squares.min(), 0.0)))
+        if len(mixtures) > 1
+        else float("nan"),
     )
 
 

@@ -82,13 +82,14 @@ class Region:
         """Whether there is more than one mixture."""
         inside = self.polytope.interior
         assert inside is not None
-        return np.count_nonzero(inside.free) > 1
+        return bool(np.count_nonzero(inside.free) > 1)
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Draw mixtures evenly, (count, k)."""
-        if not len(self.polytope.rows) and self.polytope.lower.max() == 0.0:
-            if self.polytope.upper.min() == 1.0:
-                return rng.dirichlet(np.ones(self.k), count)
+        polytope = self.polytope
+        unlimited = polytope.lower.max() == 0.0 and polytope.upper.min() == 1.0
+        if unlimited and not len(polytope.rows):
+            return rng.dirichlet(np.ones(self.k), count)
         return draw(self.polytope, count, rng)
 
     def on_grid(self, mixtures: Array) -> Array:

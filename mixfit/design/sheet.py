@@ -33,8 +33,8 @@ def check_names(domains: Sequence[str], targets: Sequence[str]) -> None:
         found = None
     if found is None or found.targets != losses:
         raise UsageError(
-            f"{parameter('domains')}, {parameter('targets')}: a sheet with these names could not be "
-            "read back, as columns are found by weight_* and by loss_* or *_loss. Rename those "
+            f"{parameter('domains')}, {parameter('targets')}: a sheet with these names could not "
+            "be read back, as columns are found by weight_* and by loss_* or *_loss. Rename those "
             "that have 'loss' in them, or that stand twice."
         )
 
@@ -120,7 +120,9 @@ def check_blank_losses(path: str) -> None:
     except (OSError, UnicodeDecodeError, csv.Error):
         rows = [{"loss_": "unreadable"}]
     filled = any(
-        value not in (None, "") for row in rows for name, value in row.items()
+        value not in (None, "")
+        for row in rows
+        for name, value in row.items()
         if name is None or name.startswith("loss_") or name.endswith("_loss")
     )
     if filled:

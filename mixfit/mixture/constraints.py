@@ -310,7 +310,9 @@ def check_epochs(constraints: Constraints, domains: Sequence[str]) -> None:
         raise UsageError(f"{given} {constraints.max_epochs:g}: it must be a positive number.")
     for name, epochs in constraints.max_epochs_of.items():
         if name not in domains:
-            raise _unknown(f"{given} {name}={epochs:g}: there is no domain '{name}'.", name, domains)
+            raise _unknown(
+                f"{given} {name}={epochs:g}: there is no domain '{name}'.", name, domains
+            )
         if not _positive(epochs):
             raise UsageError(f"{given} {name}={epochs:g}: it must be a positive number.")
         if name not in constraints.available:

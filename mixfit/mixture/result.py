@@ -181,7 +181,9 @@ class Study(Shown):
     def blend(self) -> Blend:
         """The mixture to be trained on: the best one, or that of least change where there is."""
         best = self.mixture.blend
-        return best if self.least_change is None else replace(best, weights=self.least_change.weights)
+        return (
+            best if self.least_change is None else replace(best, weights=self.least_change.weights)
+        )
 
 
 def jensen_shannon(p: Array, q: Array) -> float:

@@ -70,7 +70,7 @@ def _laws(design: Design) -> Grid:
 
 def _figures(quality: Quality) -> Grid:
     mine, random = quality.figures, quality.random
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (text, fixed(getattr(mine, name)), fixed(getattr(random, name)))
         for text, name in (
             ("error of a prediction, mean", "mean_error"),
@@ -87,9 +87,7 @@ def _figures(quality: Quality) -> Grid:
 def _cost(design: Design) -> list[Block]:
     cost = design.cost
     total = sum(flops for _, flops in cost.values())
-    rows = tuple(
-        (short(size), str(runs), number(flops)) for size, (runs, flops) in cost.items()
-    )
+    rows = tuple((short(size), str(runs), number(flops)) for size, (runs, flops) in cost.items())
     if len(rows) == 1:
         return [f"cost: {number(total)} FLOPs (6 N D, {counted(len(design.runs), 'run')})"]
     footer = ("all", str(len(design.runs)), number(total))

@@ -53,7 +53,9 @@ def draw(polytope: Polytope, count: int, rng: np.random.Generator) -> Array:
                     step[[one, other]] = 1.0, -1.0
                     _along(h, polytope, inside, step, rng)
             _along(h, polytope, inside, rng.standard_normal(len(lines)) @ lines, rng)
-    return np.maximum(h, 0.0) / np.maximum(h, 0.0).sum(axis=1, keepdims=True)
+    h = np.maximum(h, 0.0)
+    drawn: Array = h / h.sum(axis=1, keepdims=True)
+    return drawn
 
 
 def _alike(counted: Array, free: Indices) -> list[Indices]:
@@ -71,9 +73,7 @@ def _alike(counted: Array, free: Indices) -> list[Indices]:
     return [members for members in groups if len(members) > 1]
 
 
-def _exchange(
-    h: Array, polytope: Polytope, order: Indices, rng: np.random.Generator
-) -> None:
+def _exchange(h: Array, polytope: Polytope, order: Indices, rng: np.random.Generator) -> None:
     """Share what the weights of each pair have together anew between them, in every chain."""
     half = len(order) // 2
     one, other = order[:half], order[half : 2 * half]

@@ -240,7 +240,14 @@ def known(run, *arguments):
 
 
 def test_tokens_passes_and_the_baselines_that_data_give(run):
-    there = ("--available", "web=100B,code=1B,books=2B", "--max-epochs", "3", "--max-epochs", "code=5")
+    there = (
+        "--available",
+        "web=100B,code=1B,books=2B",
+        "--max-epochs",
+        "3",
+        "--max-epochs",
+        "code=5",
+    )
     out, _ = known(run, *there, "-o", "m.yaml")
     assert "tokens  passes  as good" in out
     entry = written("m.yaml")
@@ -291,7 +298,9 @@ def test_least_change_that_cannot_be(run):
     assert text.startswith("--within 0: it must be a share of the loss between 0 and 1")
     text = refused(run, "--model-size", "1B,2B", "--tokens", "10B", "--least-change", "uniform")
     assert text == "--least-change takes one budget, and not --each-target."
-    save_fit(additive({"web": [9, 0.01, 0.01]}, {"web": [0.5] * 3}, ["web", "code", "books"]), "o.yaml")
+    save_fit(
+        additive({"web": [9, 0.01, 0.01]}, {"web": [0.5] * 3}, ["web", "code", "books"]), "o.yaml"
+    )
     text = refused(run, *BUDGET, "--least-change", "code=0.5,books=0.5", file="o.yaml")
     assert text == (
         "--least-change: no mixture without web, to which this one gives no weight, has a loss "
@@ -313,7 +322,10 @@ def test_mosaic_streams(run):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--max-epochs", "3", "--max-epochs", "4"), "--max-epochs: 3 and 4 are both for all domains."),
+        (
+            ("--max-epochs", "3", "--max-epochs", "4"),
+            "--max-epochs: 3 and 4 are both for all",
+        ),
         (("--max-epochs", "d9=4"), "--max-epochs d9=4: there is no domain 'd9'."),
         (("--max-epochs", "d1=4"), "--max-epochs d1=4: passes over how many tokens?"),
         (("--max-epochs", "d1=0", "--available", "d1=1B"), "--max-epochs d1=0: it must be"),

@@ -196,7 +196,11 @@ def test_laws_are_set_beside_the_number_of_mixtures():
     assert "few-mixtures" not in [note.code for note in enough.notes]
     sizes = plan_runs(seven, model_sizes=[1e8, 2e8], run_tokens=[2e9, 4e9])
     assert [law.law for law in sizes.quality.laws] == [
-        "simple", "additive", "coupled", "joint", "coupled-joint",
+        "simple",
+        "additive",
+        "coupled",
+        "joint",
+        "coupled-joint",
     ]
 
 

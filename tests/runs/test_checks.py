@@ -18,7 +18,8 @@ def test_rows_without_any_loss_are_dropped_with_a_note():
     assert [(n.code, n.text) for n in runs.notes] == [
         (
             "no-loss",
-            "2 rows have no loss at all and are left out: runs.csv: row 5 (line 6), runs.csv: row 6 (line 7)",
+            "2 rows have no loss at all and are left out: runs.csv: row 5 (line 6), runs.csv: row 6"
+            " (line 7)",
         )
     ]
 
