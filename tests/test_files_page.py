@@ -16,6 +16,7 @@ from mixfit.base.errors import Note
 from mixfit.base.plain import stored_fields
 from mixfit.design.files import design_to_plain
 from mixfit.design.plan import plan_runs
+from mixfit.design.result import Alarm
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison_file import comparison_to_plain, figure_rows
 from mixfit.evaluation.evaluate import evaluate
@@ -158,7 +159,8 @@ def design_files(path):
     asked = Constraints(available={"web": 1e9})
     sizes = {"model_sizes": [1e8], "run_tokens": [1e9], "tokens": 1e10}
     done = plan_runs(["web", "code"], 3, constraints=asked, existing=np.eye(2)[:1], **sizes)
-    yield design_to_plain(replace(done, notes=(Note("x", "y"),)))
+    alarm = Alarm(2.0, 0.5, "uncertain", {"web": 0.7, "code": 0.3})
+    yield design_to_plain(replace(done, alarm=alarm, notes=(Note("x", "y"),)))
     yield design_to_plain(plan_runs(["web", "code"], 1))
 
 

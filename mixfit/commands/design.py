@@ -101,6 +101,28 @@ def design(
         str | None,
         given.option("D", "Its tokens, such as 150B; --available needs them.", _SCALE),
     ] = None,
+    fit: Annotated[
+        str | None,
+        given.option("FIT", "A fit of the runs that there are, for --next.", _NEXT),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        given.option(
+            "M",
+            "How many mixtures more: half optima that the runs might as well have led to, half "
+            "I-optimal given all runs.",
+            _NEXT,
+            "--next",
+        ),
+    ] = None,
+    target: Annotated[
+        given.Texts,
+        given.option(
+            "NAME[=WEIGHT][,...]",
+            "Targets that count, names or globs, for --next. [default: all alike]",
+            _NEXT,
+        ),
+    ] = None,
     at_least: given.AtLeast = None,
     at_most: given.AtMost = None,
     fix: given.Fix = None,
@@ -163,12 +185,23 @@ def design(
     if form == "megatron" and prefixes is None:
         raise UsageError("--format megatron needs --prefixes FILE, with lines 'domain: prefix'.")
     named = [*(available or ()), *(include or ()), *([] if prefixes is None else [prefixes])]
-    inputs = [*(runs or ()), *(candidates or ()), *texts.files_named(named)]
+    inputs = [*(runs or ()), *(candidates or ()), *([] if fit is None else [fit]), *texts.files_named(named)]
     for path in (out, details):
         check_out(path, inputs)
     if out is not None:
         check_blank_losses(out)
-    found = texts.domains_of(domains, runs or candidates)
+    loaded = _loaded(
+        fit,
+        batch,
+        domains=domains,
+        mixtures=mixtures,
+        targets=targets,
+        include=include,
+        candidates=candidates,
+        flops_budget=flops_budget,
+        replicates=replicates > 1,
+    )
+    found = texts.domains_of(domains, runs or candidates) if loaded is None else loaded.domains
     asked = texts.region(
         minimum=at_least or (),
         maximum=at_most or (),
@@ -179,23 +212,46 @@ def design(
     )
     large = None if tokens is None else texts.number(tokens, "--tokens")
     size = None if model_size is None else texts.number(model_size, "--model-size")
-    made = plan_runs(
-        found,
-        mixtures,
-        targets=texts.names(targets, "--targets"),
-        constraints=asked,
-        tokens=large,
-        model_sizes=texts.numbers(model_sizes, "--model-sizes") or ([] if size is None else [size]),
-        run_tokens=texts.numbers(run_tokens, "--run-tokens") or ([] if large is None else [large]),
-        flops_budget=None if flops_budget is None else texts.number(flops_budget, "--flops-budget"),
-        kind=kind,
-        include=texts.included(include or (), found, asked, large),
-        replicates=replicates,
-        existing=texts.mixtures_run(runs, found),
-        candidates=texts.mixtures_run(candidates, found),
-        grid=grid,
-        seed=seed,
-    )
+    sizes = texts.numbers(model_sizes, "--model-sizes")
+    lengths = texts.numbers(run_tokens, "--run-tokens")
+    existing = texts.mixtures_run(runs, found)
+    if loaded is None:
+        made = plan_runs(
+            found,
+            mixtures,
+            targets=texts.names(targets, "--targets"),
+            constraints=asked,
+            tokens=large,
+            model_sizes=sizes or ([] if size is None else [size]),
+            run_tokens=lengths or ([] if large is None else [large]),
+            flops_budget=None
+            if flops_budget is None
+            else texts.number(flops_budget, "--flops-budget"),
+            kind=kind,
+            include=texts.included(include or (), found, asked, large),
+            replicates=replicates,
+            existing=existing,
+            candidates=texts.mixtures_run(candidates, found),
+            grid=grid,
+            seed=seed,
+        )
+    else:
+        from mixfit.design.next_runs import plan_next
+
+        made = plan_next(
+            loaded,
+            texts.runs_of_fit(loaded, runs),
+            batch or 0,
+            targets=texts.targets(target),
+            constraints=asked,
+            model_size=size,
+            tokens=large,
+            model_sizes=sizes,
+            run_tokens=lengths,
+            existing=existing,
+            grid=grid,
+            seed=seed,
+        )
     if each_run is not None and form is not None:
         write_each_run(made, each_run, form, {} if prefixes is None else read_prefixes(prefixes))
     if details is not None:
@@ -207,3 +263,29 @@ def design(
         quiet=quiet,
         also_written=[details, each_run],
     )
+
+
+def _loaded(fit: str | None, batch: int | None, **first: object) -> Fit | None:
+    """Read the fit that the next runs follow from; None for a first design.
+
+    Args:
+        fit: the file.
+        batch: how many mixtures are wanted.
+        first: options of first designs, those that were given.
+
+    Raises:
+        MixfitError: the options do not go together, or the file cannot be used.
+    """
+    from mixfit.base.errors import UsageError, parameter
+    from mixfit.fitting.file import load_fit
+
+    if (fit is None) != (batch is None):
+        raise UsageError("--fit and --next go together: the fit, and how many mixtures more.")
+    if fit is None:
+        return None
+    for name, value in first.items():
+        if value:
+            raise UsageError(
+                f"{parameter(name)} is for first designs: leave it out, or --fit and --next."
+            )
+    return load_fit(fit)

@@ -317,19 +317,35 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
     return np.zeros((0, len(fit.domains))) if runs is None else runs.mixtures
 
 
-def _fitted_runs(fit: Fit) -> Runs | None:
+def runs_of_fit(fit: Fit, sources: Texts | None) -> Runs:
+    """Read the runs that were fitted, from where they were or from other files.
+
+    Raises:
+        MixfitError: they are not there, or have changed, or cannot be read.
+    """
+    found = _fitted_runs(fit, sources)
+    if found is None:
+        raise UsageError(
+            "the runs that were fitted are not where they were, or have changed. Give them with "
+            "--runs."
+        )
+    return found
+
+
+def _fitted_runs(fit: Fit, sources: Texts | None = None) -> Runs | None:
     from mixfit.base.files import file_sha256
     from mixfit.runs.read import read_runs
 
     files = fit.data.files
-    if not files:
-        return None
-    for file in files:
-        if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
+    if not sources:
+        if not files:
             return None
+        for file in files:
+            if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
+                return None
     columns = fit.data.columns
     return read_runs(
-        [file.path for file in files],
+        list(sources) if sources else [file.path for file in files],
         weights=list(columns.weights.values()),
         targets=list(columns.targets.values()),
         model_size=columns.model_size,

@@ -157,6 +157,7 @@ OTHER_NAMES = {
         "tests": "--test",
     },
     "design": {
+        "form": "--format",
         "groups": "--group",
     },
     "optimize": {

@@ -41,12 +41,15 @@ class LinearModel:
         precision: of what is known of the parameters beforehand, (p, p).
         noise: standard deviation of the loss of a run.
         weight: of the model beside others.
+        wanted: from mixtures (n, k) to the derivatives (n, p) of what is to be predicted, where that
+            is not what runs show, such as the loss of a larger training.
     """
 
     features: Callable[[Array], Array]
     precision: Array
     noise: float
     weight: float = 1.0
+    wanted: Callable[[Array], Array] | None = None
 
     def with_runs(self, mixtures: Array) -> Array:
         """Give the precision (p, p) once runs of mixtures (n, k) are known."""
@@ -105,7 +108,8 @@ class _Search:
             known: mixtures (m, k) that are run in any case.
         """
         self.model, self.f = model, model.features(candidates)
-        self._interest = self.f.T @ self.f / len(self.f)
+        wanted = self.f if model.wanted is None else model.wanted(candidates)
+        self._interest = wanted.T @ wanted / len(wanted)
         self._start = model.with_runs(known)
         self.begin([])
 

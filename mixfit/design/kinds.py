@@ -28,7 +28,7 @@ _MOST_LISTED = 200_000  # points of a lattice
 _TRIES = 6
 # How far I-optimal mixtures are drawn from the edges, as a share of the way to the centre. A weight
 # near 0 tells the linear model much, and a law, whose slope there is its own, little.
-_FROM_EDGES = 0.1
+FROM_EDGES = 0.1
 _HARDLY_APART = 1e-7
 
 
@@ -87,7 +87,7 @@ def choose(
 
     pick: dict[str, Callable[[int, Array], Array]] = {
         I_OPTIMAL: lambda n, others: _i_optimal(
-            offered(_FROM_EDGES), n, others, models or [neutral_model(region.k)]
+            offered(FROM_EDGES), n, others, models or [neutral_model(region.k)]
         ),
         SPREAD: lambda n, others: _spread(offered(0.0), n, others, region.centre),
         DIRICHLET: lambda n, _: _dirichlet(region, n, rng, around),
