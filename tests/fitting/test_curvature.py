@@ -67,7 +67,8 @@ def test_more_checkpoints_of_a_run_do_not_tell_more_of_its_mixture():
 def test_draws_spread_as_the_standard_error_says():
     rng = np.random.default_rng(3)
     h = rng.dirichlet(np.ones(3), 60) * 0.9 + 0.1 / 3
-    runs = made(rng, h, np.full(60, 4e9), alone=0.002)
+    # With so little noise the law is linear over a draw.
+    runs = made(rng, h, np.full(60, 4e9), alone=0.0002)
     found = fit(runs, "additive", options=QUICK)
     own = curvature_of(found, runs, "t")
     at = np.array([[0.4, 0.3, 0.3], [0.2, 0.2, 0.6]])
@@ -75,7 +76,7 @@ def test_draws_spread_as_the_standard_error_says():
         own.formula.predict(own.formula.internal(own.draw(rng)), *scale(2), at) for _ in range(300)
     ]
     ratio = np.std(drawn, axis=0) / own.standard_error(*scale(2), at)
-    assert np.all((ratio > 0.7) & (ratio < 1.6))  # the law is not quite linear over a draw
+    assert np.all((ratio > 0.8) & (ratio < 1.25))
 
 
 def test_few_mixtures_are_known_less_well_than_many():
