@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+
+if TYPE_CHECKING:
+    from mixfit.fitting.result import Fit
 
 _WHAT, _SCALE, _NEXT, _OUTPUT = "Mixtures", "Scale", "Next runs", "Output"
 
@@ -185,7 +188,12 @@ def design(
     if form == "megatron" and prefixes is None:
         raise UsageError("--format megatron needs --prefixes FILE, with lines 'domain: prefix'.")
     named = [*(available or ()), *(include or ()), *([] if prefixes is None else [prefixes])]
-    inputs = [*(runs or ()), *(candidates or ()), *([] if fit is None else [fit]), *texts.files_named(named)]
+    inputs = [
+        *(runs or ()),
+        *(candidates or ()),
+        *([] if fit is None else [fit]),
+        *texts.files_named(named),
+    ]
     for path in (out, details):
         check_out(path, inputs)
     if out is not None:

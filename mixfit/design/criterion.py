@@ -41,8 +41,8 @@ class LinearModel:
         precision: of what is known of the parameters beforehand, (p, p).
         noise: standard deviation of the loss of a run.
         weight: of the model beside others.
-        wanted: from mixtures (n, k) to the derivatives (n, p) of what is to be predicted, where that
-            is not what runs show, such as the loss of a larger training.
+        wanted: from mixtures (n, k) to the derivatives (n, p) of what is to be predicted, where
+            that is not what runs show, such as the loss of a larger training.
     """
 
     features: Callable[[Array], Array]

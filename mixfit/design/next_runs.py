@@ -1,9 +1,9 @@
 """The next runs: half at optima that the runs might as well have led to, half to learn from.
 
 Optima of parameters drawn from the fit's own curvature confirm the optimum, and find it out where
-it is false; mixtures that are I-optimal given all runs keep the law from being trusted where nothing
-was trained. After a good first design no rule could be told from random ones; half and half avoids
-what each does alone.
+it is false; mixtures that are I-optimal given all runs keep the law from being trusted where
+nothing was trained. After a good first design no rule could be told from random ones; half and half
+avoids what each does alone.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def plan_next(
         origins=(OPTIMUM, *[DRAWN] * (len(optima) - 1), *[I_OPTIMAL] * len(learned)),
         existing=known,
         runs=runs_of(scales, pairs, 0, 1, rng),
-        quality=quality_of(region, new, known, [*zip(runs.N, runs.D), *scales.sizes], rng),
+        quality=quality_of(
+            region, new, known, [*zip(runs.N, runs.D, strict=True), *scales.sizes], rng
+        ),
         asked=tuple(item.label for item in region.items),
         tokens=tokens,
         available=available_tokens(asked, region.domains, tokens, scales),

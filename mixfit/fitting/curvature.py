@@ -164,7 +164,7 @@ def _derivatives(
 
 
 def _information(
-    slopes: Array, mixture: Indices, count: Array, mixture_variance: float, row_variance: float
+    slopes: Array, mixture: Indices, count: Indices, mixture_variance: float, row_variance: float
 ) -> Array:
     """Give what rows say of parameters, (f, f), where those of a mixture share an error."""
     if row_variance <= 0:  # one row a mixture, or as good as that

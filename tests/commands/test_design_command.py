@@ -221,6 +221,8 @@ def test_a_sheet_with_losses_is_not_overwritten(run):
         ((*DOMAINS, "--include", "nothing.yaml"), "nothing.yaml: there is no such file."),
         ((*DOMAINS, "--include", "uniform,uniform"), "--include uniform: uniform stands twice."),
         ((*DOMAINS, "--flops-budget", "1e20"), "--flops-budget needs --model-sizes and --run-tok"),
+        (("--next", "4"), "--fit and --next go together"),
+        (("--fit", "f.yaml", "--next", "4", "--mixtures", "9"), "--mixtures is for first designs"),
         ((*DOMAINS, "--grid", "3"), "--grid 3: weights in steps of 1/3 have no exact decimals"),
     ],
 )
@@ -252,6 +254,15 @@ def test_from_names_of_domains_to_an_optimum(run, mixfit, tmp_path):
     both = read_runs([tmp_path / "runs.csv", tmp_path / "more_runs.csv"])
     assert len(both.mixtures) == 15
     done("fit", "runs.csv", "more_runs.csv", *quick, "-o", "fit.yaml")
+    asked = done(
+        "design", "--fit", "fit.yaml", "--next", "4", "--model-size", "1B", "--tokens", "20B", "-o",
+        "next.csv",
+    )  # fmt: skip
+    assert "(1 SE, by the fit's own curvature)" in asked.stdout
+    assert "4 mixtures of 3 domains" in asked.stdout
+    fill(tmp_path / "next.csv", tmp_path / "next_runs.csv")
+    assert "MRE" in done("eval", "fit.yaml", "next_runs.csv").stdout
+    done("fit", "runs.csv", "more_runs.csv", "next_runs.csv", *quick, "-o", "fit.yaml")
     done(
         "optimize", "fit.yaml", "--model-size", "1B", "--tokens", "20B", "--format", "json", "-o",
         "best.json",
