@@ -206,16 +206,24 @@ def _linear_program(
     from scipy.optimize import linprog
 
     finite = np.isfinite(limit)
-    found = linprog(
-        cost,
-        A_ub=matrix[finite],
-        b_ub=limit[finite],
-        A_eq=equal,
-        b_eq=sums,
-        bounds=bounds,
-        method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )
+    # Presolve at such tolerances now and then leaves HiGHS without an answer.
+    for presolve in (True, False):
+        found = linprog(
+            cost,
+            A_ub=matrix[finite],
+            b_ub=limit[finite],
+            A_eq=equal,
+            b_eq=sums,
+            bounds=bounds,
+            method="highs",
+            options={
+                "presolve": presolve,
+                "primal_feasibility_tolerance": 1e-10,
+                "dual_feasibility_tolerance": 1e-10,
+            },
+        )
+        if found.status in (0, 2):
+            break
     if found.status == 2:
         return None
     if found.x is None:

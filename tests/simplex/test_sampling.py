@@ -83,3 +83,10 @@ def test_steps_at_a_corner_of_a_region_do_not_leave_it():
     np.testing.assert_array_equal(to_steps(narrow, np.array([0.333, 0.367, 0.3]), 10), [3, 4, 3])
     fixed = Polytope(np.full(3, 1 / 3), np.full(3, 1 / 3), np.zeros((0, 3)), *np.zeros((2, 0)))
     assert sorted(to_steps(fixed, np.full(3, 1 / 3), 1000)) == [333, 333, 334]
+
+
+def test_a_region_that_presolve_gets_lost_in():
+    odd = Polytope(
+        np.zeros(2), np.array([1.0, 0.0]), np.ones((1, 2)), np.array([0.74379703]), np.ones(1)
+    )
+    np.testing.assert_allclose(draw(odd, 2, np.random.default_rng(0)), [[1, 0]] * 2)
