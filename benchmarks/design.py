@@ -6,6 +6,8 @@ All arms see the same draws, so that differences have standard errors of their o
 mean relative error in percent, over targets, on mixtures held out. Regret is by how much the
 mixture that a fit puts first is worse than the best, in percent of the mean loss: observed, among
 all mixtures of the table, or true, for a made-up law, at the mixture that `mixfit optimize` finds.
+The alarm is the standard error there by the fit's own curvature, in percent of the loss; at the end
+stands what regret each level of it has meant.
 
     python benchmarks/design.py slimpajama.csv --where 'model_size==310M,n_tokens==7.998e9' \
         --mixtures 10,14,24 --test 20 --draws 25
@@ -19,6 +21,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +29,7 @@ import mixfit
 from mixfit.base.parallel import Executor, use_one_thread
 from mixfit.design.plan import plan_runs
 from mixfit.evaluation.choose import fit_auto
+from mixfit.fitting.curvature import MeanCurvature
 from mixfit.fitting.result import FitOptions
 from mixfit.mixture.planner import optimize
 from mixfit.runs.runs import Runs
@@ -80,6 +84,14 @@ def fitted(runs, pool):
     return mixfit.fit(runs, "additive" if pool == "none" else f"additive:{pool}", options=QUICK)
 
 
+def standard_error(fit, runs, N, D, h):
+    """Give the standard error of the mean loss predicted for a mixture, in percent of it."""
+    weights = dict.fromkeys(fit.targets, 1 / len(fit.targets))
+    error = MeanCurvature.of(fit, runs, weights).standard_error(N, D, h[None])[0]
+    mean = np.mean([loss[0] for loss in fit.predict(N, D, h[None]).values()])
+    return 100 * float(error / mean)
+
+
 def of_table(task):
     """Give arm to error and regret for one draw from a table."""
     runs, count, held, seed, pool = task
@@ -90,11 +102,14 @@ def of_table(task):
     for arm in ARMS:
         chosen = choose(arm, runs.domains, count, candidates, seed)
         near = np.abs(runs.h[:, None, :] - chosen[None]).max(axis=2).argmin(axis=0)
-        fit = fitted(runs.select(np.isin(runs.mixture, runs.mixture[near])), pool)
+        trained = runs.select(np.isin(runs.mixture, runs.mixture[near]))
+        fit = fitted(trained, pool)
         predicted = np.mean(list(fit.predict(runs.N, runs.D, runs.h).values()), axis=0)
         observed = runs.losses.mean(axis=1)
-        regret = 100 * (observed[np.argmin(predicted)] / observed.min() - 1)
-        results[arm] = mixfit.evaluate(fit, test).average[None].mre, regret
+        pick = int(np.argmin(predicted))
+        regret = 100 * (observed[pick] / observed.min() - 1)
+        alarm = standard_error(fit, trained, runs.N[pick], runs.D[pick], runs.h[pick])
+        results[arm] = mixfit.evaluate(fit, test).average[None].mre, regret, alarm
     return results
 
 
@@ -116,7 +131,8 @@ def of_truth(task):
         predicted = np.column_stack(list(fit.predict(N, D, test_h).values()))
         error = 100 * np.mean(np.abs(predicted / expected - 1))
         found = optimize(fit, model_size=N, tokens=D).weights
-        results[arm] = error, 100 * (truth.losses(found[None]).mean() / best - 1)
+        regret = 100 * (truth.losses(found[None]).mean() / best - 1)
+        results[arm] = error, regret, standard_error(fit, runs, N, D, found)
     return results
 
 
@@ -164,11 +180,17 @@ def main():
                     line += f"  over {options.bad:g}%: {np.mean(own > options.bad):.0%}"
                 print(line, flush=True)
         for number, draw in enumerate(draws):
-            for arm, (error, regret) in draw.items():
+            for arm, (error, regret, alarm) in draw.items():
                 rows.append(
                     {"mixtures": count, "draw": number, "arm": arm}
-                    | {"error": error, "regret": regret}
+                    | {"error": error, "regret": regret, "alarm": alarm}
                 )
+    print("alarm, percent of the loss: fits, mean regret, over", f"{options.bad:g}%")
+    for low, high in pairwise((0.0, 0.2, 0.4, 0.8, np.inf)):
+        own = np.array([row["regret"] for row in rows if low <= row["alarm"] < high])
+        if len(own):
+            line = f"  {low:g} to {high:g}: {len(own)} fits, {own.mean():.3f}"
+            print(f"{line}, {np.mean(own > options.bad):.0%}")
     if options.out:
         with open(options.out, "w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
