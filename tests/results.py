@@ -124,6 +124,7 @@ def make_design():
             LawSize("simple", 4, "sound predictions"),
             LawSize("additive", 5, "a false optimum"),
         ),
+        errors=(0.65, 2.4),
     )
     return Design(
         domains=("web", "co_de"),

@@ -161,6 +161,7 @@ def design_files(path):
     done = plan_runs(["web", "code"], 3, constraints=asked, existing=np.eye(2)[:1], **sizes)
     alarm = Alarm(2.0, 0.5, "uncertain", {"web": 0.7, "code": 0.3})
     yield design_to_plain(replace(done, alarm=alarm, notes=(Note("x", "y"),)))
+    yield design_to_plain(plan_runs(["web", "code"], 9))
     yield design_to_plain(plan_runs(["web", "code"], 1))
 
 

@@ -66,6 +66,7 @@ def design_to_plain(design: Design) -> dict[str, Any]:
             "this": _rounded(asdict(quality.figures)),
             "random": _rounded(asdict(quality.random)),
             "laws": [asdict(law) for law in quality.laws],
+            "errors": quality.errors and dict(zip(("low", "high"), quality.errors, strict=True)),
             "coverage": {
                 domain: {
                     name: _digits(value) if isinstance(value, float) else value

@@ -108,12 +108,16 @@ class Quality:
         random: medians of the same over random designs of as many mixtures.
         coverage: domain to where its weights are.
         laws: the laws, from small to large.
+        errors: the lowest and the highest mean relative error, in percent, that pooled fits to
+            I-optimal designs with as many mixtures for each number of the additive law had on new
+            mixtures in the study of docs/design.md; None where it has none so small.
     """
 
     figures: Figures
     random: Figures
     coverage: dict[str, Coverage]
     laws: tuple[LawSize, ...]
+    errors: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

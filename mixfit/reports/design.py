@@ -20,7 +20,8 @@ def report_design(design: Design) -> Report:
     if design.alarm is not None:
         blocks += [_alarm(design), ""]
     if design.quality is not None:
-        blocks += [_coverage(design.quality), "", _laws(design), "", _figures(design.quality), ""]
+        blocks += [_coverage(design.quality), "", _laws(design), *_errors(design.quality), ""]
+        blocks += [_figures(design.quality), ""]
     if design.cost:
         blocks += [*_cost(design), ""]
     return Report(tuple(blocks), remarks_of(design.notes))
@@ -66,6 +67,17 @@ def _laws(design: Design) -> Grid:
     )
     headers = ("law", "numbers\na target", "mixtures\nfor each", "unpooled, expect")
     return Grid(headers, rows, left=(0, 3))
+
+
+def _errors(quality: Quality) -> list[Block]:
+    if quality.errors is None:
+        return []
+    low, high = quality.errors
+    return [
+        "",
+        f"pooled fits to as many mixtures for each number had errors of {low:g} to {high:g}% on new"
+        " mixtures (docs/design.md)",
+    ]
 
 
 def _figures(quality: Quality) -> Grid:

@@ -189,8 +189,11 @@ def test_laws_are_set_beside_the_number_of_mixtures():
         "10 mixtures are fewer than the 15 numbers of additive: a fit without pooling will find a "
         "false optimum; train 24, or 16 at the least"
     ]
+    assert few.quality.errors == (0.9, 0.95)
+    assert plan_runs(seven, 9).quality.errors is None
     enough = plan_runs(seven)
     assert len(enough.steps) == 24
+    assert enough.quality.errors == (0.4, 2.0)
     additive = next(law for law in enough.quality.laws if law.law == "additive")
     assert additive.expect == SOUND
     assert "few-mixtures" not in [note.code for note in enough.notes]
