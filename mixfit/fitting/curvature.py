@@ -29,6 +29,10 @@ _NEAR = 0.5  # likewise, for draws
 _ROUNDS = 4  # in which the noise and the number of parameters that the rows decide settle
 _LEAST_FREE = 0.1  # share of the mixtures that is left to tell the noise
 _LEAST_NOISE = 1e-6  # of the loss
+# Where fewer mixtures than this are left to tell the noise, it is taken in part to be what it is in
+# published runs: a fit that interpolates has hardly any residuals, and would look sure of itself.
+_ENOUGH_FREE = 5.0
+_USUAL_NOISE = 3e-3  # of the loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +130,13 @@ def curvature_of(fit: Fit, runs: Runs, target: str) -> Curvature:
         prior = objective.penalty.matrix[np.ix_(free, free)]
     weak = np.eye(len(free)) / _WEAK**2
     decided, known = 0.0, np.count_nonzero(there)
-    floor = (_LEAST_NOISE * float(np.abs(rows.loss).mean())) ** 2
+    size = float(np.abs(rows.loss).mean())
+    floor = (_LEAST_NOISE * size) ** 2
     for _ in range(_ROUNDS):
         left = max(known - min(decided, (1 - _LEAST_FREE) * known), 1.0)
-        between = float(np.nansum(means**2)) / left
+        guessed = max(_ENOUGH_FREE - left, 0.0)
+        squares = float(np.nansum(means**2)) + guessed * (_USUAL_NOISE * size) ** 2
+        between = squares / (left + guessed)
         mixture_variance = max(between - row_variance * float(np.mean(1 / count[there])), floor)
         data = _information(slopes, rows.mixture, count, mixture_variance, row_variance)
         # The prior counts beside the rows as it did in the objective.
