@@ -10,7 +10,9 @@ from mixfit.commands import options as given
 from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
-    from mixfit.mixture.result import Mixture, PureTarget
+    from collections.abc import Sequence
+
+    from mixfit.mixture.result import Mixture, PureTarget, Study
 
 _BUDGET, _ASKED, _COMPARED = "Budget", given.ASKED, "Comparison"
 _NONE_OBSERVED = (
@@ -45,9 +47,21 @@ def optimize(
         given.Texts, given.option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
     ] = None,
     flops: Annotated[
-        str | None,
-        given.option("C", "Choose N and D too, with 6 N D = C FLOPs, such as 1e21.", _BUDGET),
+        given.Texts,
+        given.option(
+            "C[,C...]",
+            "Choose N and D too, with 6 N D = C FLOPs, such as 1e21; a list gives a row each.",
+            _BUDGET,
+        ),
     ] = None,
+    allow_units: Annotated[
+        bool,
+        typer.Option(
+            "--allow-units",
+            help="Take budgets and tokens that can hardly be in the units of the fit.",
+            rich_help_panel=_BUDGET,
+        ),
+    ] = False,
     model_size_range: Annotated[
         str | None,
         given.option(
@@ -121,7 +135,8 @@ def optimize(
         str,
         typer.Option(
             "--format",
-            help="Of the file: yaml, json, csv, megatron, hf or mosaic.",
+            help="Of the file: yaml (or JSON, by the file's name), or weights alone as json, csv, "
+            "megatron, hf or mosaic.",
             rich_help_panel="Output",
         ),
     ] = "yaml",
@@ -137,21 +152,22 @@ def optimize(
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
     from mixfit.base.errors import UsageError
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.commands import mixtures as texts
     from mixfit.fitting.file import load_fit
-    from mixfit.mixture.exports import export
-    from mixfit.mixture.files import mixtures_to_plain, read_prefixes
+    from mixfit.mixture.files import mixtures_to_plain
     from mixfit.mixture.planner import Planner
     from mixfit.reports.optimize import report_result
     from mixfit.reports.report import Remark
+    from mixfit.runs.sources import files_named
 
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
     named += [text for text in (prior, prefixes, least_change) if text is not None]
     check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
     loaded = load_fit(fit)
+    check_out(out, (*loaded.data.paths, *files_named(runs or ())))
     observed = texts.observed_mixtures(loaded, runs)
     asked = texts.constraints(
         loaded,
@@ -170,34 +186,36 @@ def optimize(
     room = texts.percent(within, "--within")
     start = None if least_change is None else texts.in_use(least_change, loaded, observed)
     sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    if not allow_units:
+        texts.check_units(loaded, sizes, lengths, asked.available)
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     N: tuple[float | None, ...] = sizes or (None,)
     D: tuple[float | None, ...] = lengths or (None,)
-    budget = None if flops is None else texts.number(flops, "--flops")
-    sizes_searched = texts.span(model_size_range, "--model-size-range")
-    tokens_searched = texts.span(tokens_range, "--tokens-range")
+    budgets = texts.numbers(flops, "--flops")
+    searched = (
+        texts.span(model_size_range, "--model-size-range"),
+        texts.span(tokens_range, "--tokens-range"),
+    )
     mixtures: tuple[Mixture, ...] = ()
     pure: tuple[PureTarget, ...] = ()
     if each_target:
         pure = planner.each_target(N[0], D[0])
-    elif budget is None:
+    elif not budgets:
         mixtures = planner.grid(N, D)
     else:
-        mixtures = (planner.for_flops(budget, sizes_searched, tokens_searched),)
+        mixtures = tuple(planner.for_flops(budget, *searched) for budget in budgets)
+    if start is not None and len(mixtures) != 1:
+        raise UsageError("--least-change takes one budget, and not --each-target.")
     study = None
     if len(mixtures) == 1:
         study = planner.study(mixtures[0], compared, least_change=start, within=room)
-    elif start is not None:
-        raise UsageError("--least-change takes one budget, and not --each-target.")
 
     def write(path: str) -> None:
         if form == "yaml":
-            text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
+            write_document(path, mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
-            blends = [m.blend for m in mixtures] if study is None else [study.blend]
-            text = export(blends, form, {} if prefixes is None else read_prefixes(prefixes))
-        write_text(path, text)
+            _export(path, mixtures, study, form, prefixes)
 
     finish(
         out,
@@ -209,3 +227,15 @@ def optimize(
             *([Remark("note", _LEAST_WRITTEN)] if start is not None and form != "yaml" else []),
         ],
     )
+
+
+def _export(
+    path: str, mixtures: Sequence[Mixture], study: Study | None, form: str, prefixes: str | None
+) -> None:
+    """Write weights alone, in the form that another program reads."""
+    from mixfit.base.files import write_text
+    from mixfit.mixture.exports import export
+    from mixfit.mixture.files import read_prefixes
+
+    blends = [mixture.blend for mixture in mixtures] if study is None else [study.blend]
+    write_text(path, export(blends, form, {} if prefixes is None else read_prefixes(prefixes)))

@@ -152,7 +152,7 @@ def _worth(error: float) -> Note:
     elif error < _ALARM:
         text = "the optimum is not settled: train these before the large run"
     else:
-        text = "do not train on this optimum: it is likely to be a false one, train these first"
+        text = "the optimum may be a false one: train these before anything large"
     return Note("worth", f"{text} (standard error {error:.2g}%)")
 
 

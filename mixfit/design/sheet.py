@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mixfit.base.errors import InputError, MixfitError, UsageError, parameter
 from mixfit.design.region import decimals_of
-from mixfit.runs.columns import choose_columns
+from mixfit.runs.columns import ColumnOptions, choose_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def check_names(domains: Sequence[str], targets: Sequence[str]) -> None:
     wanted = {domain: f"weight_{domain}" for domain in domains}
     losses = {target: f"loss_{target}" for target in targets}
     try:
-        found = choose_columns("the sheet", header, None, None, None, None)
+        found = choose_columns("the sheet", header, ColumnOptions())
     except MixfitError:
         found = None
     if len(set(header)) < len(header) or found is None or found.weights != wanted:

@@ -10,8 +10,11 @@ import numpy as np
 from mixfit.base.numbers import fixed, short
 from mixfit.base.shown import Shown
 from mixfit.mixture.exports import Blend
+from mixfit.runs.transforms import as_logged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from mixfit.base.arrays import Array
@@ -39,6 +42,8 @@ class Mixture(Shown):
             starts, and the gap says that no small change makes it better.
         notes: what a careful reader should know.
         available: domain to the unique tokens that there are of it, where that is known.
+        transforms: target to what was fitted in place of its values, if that is another (see
+            `mixfit.runs.transforms`).
     """
 
     domains: tuple[str, ...]
@@ -53,11 +58,16 @@ class Mixture(Shown):
     convex: bool
     notes: tuple[Note, ...] = ()
     available: dict[str, float] = field(default_factory=dict)
+    transforms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def blend(self) -> Blend:
         """The mixture to be trained on, with the tokens of each domain and passes over them."""
         return Blend(self.domains, self.weights, self.model_size, self.tokens, self.available)
+
+    def as_logged(self, losses: Mapping[str, float]) -> dict[str, float]:
+        """Give the values, of those targets where that is something else than the loss."""
+        return as_logged({t: losses[t] for t in self.transforms}, self.transforms)
 
     @property
     def shares(self) -> dict[str, float]:

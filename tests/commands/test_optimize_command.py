@@ -267,9 +267,9 @@ def test_the_mixture_of_least_change(run):
     out, err = known(run, "--least-change", start, "--within", "1%", "-o", "m.yaml")
     entry = written("m.yaml")
     change = entry["least_change"]
-    assert change["from"] == {"web": 0.7, "code": 0.1, "books": 0.2}
+    assert change["start"] == {"web": 0.7, "code": 0.1, "books": 0.2}
     assert change["loss"] == pytest.approx(1.01 * entry["loss"], rel=1e-6)
-    h, p = (np.array(list(change[name].values())) for name in ("weights", "from"))
+    h, p = (np.array(list(change[name].values())) for name in ("weights", "start"))
     assert change["divergence"] == pytest.approx(float(h @ np.log(h / p)), rel=1e-3)
     assert "least change" in out
     assert "loss 1% above the best" in out
