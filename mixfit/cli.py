@@ -17,6 +17,7 @@ from mixfit.base.errors import MixfitError
 from mixfit.base.parallel import use_one_thread
 from mixfit.commands.compare import compare
 from mixfit.commands.config import config
+from mixfit.commands.design import design
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
@@ -39,6 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: dict[str, Callable[..., None]] = {
+    "design": design,
     "fit": fit,
     "eval": evaluate,
     "compare": compare,

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 
     from mixfit.base.parallel import Executor
 
+ASKED = "Constraints"
+Texts = list[str] | None
+
+
+def option(metavar: str, text: str, panel: str, *names: str) -> typer.models.OptionInfo:
+    """Declare an option without a default to show, which has the parameter's name or another."""
+    made: typer.models.OptionInfo = typer.Option(
+        *names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel
+    )
+    return made
+
+
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
@@ -103,6 +115,28 @@ Quiet = Annotated[
     typer.Option("--quiet", "-q", help="Print no notes and no progress."),
 ]
 
+AtLeast = Annotated[
+    Texts, option("NAME=SHARE", "Smallest weight of a domain or group.", ASKED, "--min")
+]
+AtMost = Annotated[
+    Texts, option("NAME=SHARE", "Largest weight of a domain or group.", ASKED, "--max")
+]
+Fix = Annotated[Texts, option("NAME=SHARE", "Weight of a domain or group.", ASKED)]
+Group = Annotated[
+    Texts, option("NAME=D,D", "Name a group of domains, whose weights are summed.", ASKED)
+]
+Available = Annotated[
+    Texts,
+    option("NAME=TOKENS|FILE", "Unique tokens that there are of a domain, such as 10B.", ASKED),
+]
+MaxEpochs = Annotated[
+    Texts,
+    option(
+        "R|NAME=R",
+        "Passes over them, at the most, of all domains or of one; may be repeated. [default: 4]",
+        ASKED,
+    ),
+]
 
 # Options that are not called as the function or its parameter in Python is, by command.
 OTHER_NAMES = {
@@ -116,6 +150,10 @@ OTHER_NAMES = {
         "split_sizes": "--leave-size-out",
         "target_groups": "--target-group",
         "tests": "--test",
+    },
+    "design": {
+        "form": "--format",
+        "groups": "--group",
     },
     "optimize": {
         "form": "--format",

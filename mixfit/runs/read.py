@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from mixfit.runs.tables import Table
 
 
+_OF_FIT = "those of the fit, "
+
+
 def read_runs(
     sources: Sources,
     *,
@@ -205,7 +208,8 @@ def read_mixtures(
     kept = []
     for table in tables:
         found = choose_weights(table.name, [name for name in table.columns if name], options)
-        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains)
+        whose = "" if like is None else _OF_FIT
+        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains, whose)
         kept.append(read_rows(table, columns, ()))
     h = check_weights(_values(tables, kept, columns, ()))
     return h[group_mixtures(h)[1]]
@@ -238,6 +242,18 @@ def _notes(values: Values, table: Table, options: ColumnOptions) -> list[Note]:
     return notes
 
 
+def read_domains(source: Sources, weights: Globs | None = None) -> tuple[str, ...]:
+    """Read the names of the domains of a table.
+
+    Raises:
+        InputError: the table cannot be used.
+        UsageError: a glob matches no column.
+    """
+    table = open_tables(source)[0][0]
+    names = [name for name in table.columns if name]
+    return tuple(choose_weights(table.name, names, ColumnOptions(weights)))
+
+
 def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: Columns) -> None:
     for lacking, ours, other, theirs in (
         (table, columns, first, wanted),
@@ -253,14 +269,16 @@ def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: 
                 )
 
 
-def _in_order(table: Table, columns: Columns, domains: Sequence[str]) -> Columns:
+def _in_order(
+    table: Table, columns: Columns, domains: Sequence[str], whose: str = _OF_FIT
+) -> Columns:
     missing = [domain for domain in domains if domain not in columns.weights]
     extra = [domain for domain in columns.weights if domain not in domains]
     if missing or extra:
         differences = [f"has no weight for {list_names(missing)}"] if missing else []
         differences += [f"has weights for {list_names(extra)} too"] if extra else []
         raise InputError(
-            f"{table.name}: the domains differ from those of the fit, {list_names(domains)}: the "
+            f"{table.name}: the domains differ from {whose}{list_names(domains)}: the "
             f"table {' and '.join(differences)}. Choose the weight columns with "
             f"{parameter('weights')}."
         )
