@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "evaluation": "base laws runs fitting",
     "mixture": "base laws runs fitting simplex",
     "reports": "base laws runs fitting evaluation mixture",
-    "commands": "base laws runs fitting evaluation mixture reports",
+    "plots": "base laws runs fitting evaluation mixture",
+    "commands": "base laws runs fitting evaluation mixture reports plots",
     "cli": "base commands",
 }
 # What every room uses; a module more needs a reason, so that this does not become a store-room.

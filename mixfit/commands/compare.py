@@ -84,6 +84,8 @@ def compare(
     table_format: Annotated[
         str, typer.Option("--format", help="text, markdown, latex or csv.")
     ] = "text",
+    plot: given.Plot = None,
+    plot_kind: Annotated[str | None, given.plot_kind("errors", "mixtures")] = None,
     out: given.Out = None,
     quiet: given.Quiet = False,
 ) -> None:
@@ -94,10 +96,12 @@ def compare(
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out, write_text
     from mixfit.base.plain import to_yaml
+    from mixfit.commands.output import save_picture
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
     from mixfit.fitting.result import FitOptions
+    from mixfit.plots import check_picture
     from mixfit.reports.compare import FORMATS, report_comparison
     from mixfit.runs.splits import split_by_rows
 
@@ -107,7 +111,11 @@ def compare(
         known = ", ".join(FORMATS)
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
-    check_out(out, runs)
+    for path in (out, plot):
+        check_out(path, runs)
+    check_picture(plot, plot_kind, ("Comparison",))
+    if plot_kind == "mixtures" and mixtures is None:
+        raise UsageError("--plot-kind mixtures needs --mixtures Q,Q,... to be fitted.")
     chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
@@ -123,6 +131,8 @@ def compare(
     )
     executor = given.executor(jobs, cluster, quiet=quiet)
     comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
+    if plot is not None:
+        save_picture(plot, comparison, plot_kind)
     finish(
         out,
         lambda path: write_text(
@@ -131,6 +141,7 @@ def compare(
         lambda: report_comparison(comparison, table.summary, table_format),
         quiet=quiet,
         form=table_format,
+        also_written=[plot],
     )
 
 

@@ -184,14 +184,22 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
 
         weights = list(fit.data.columns.weights.values())
         return read_runs(list(sources), weights=weights, domains=fit.domains).mixtures
-    try:
-        runs = _fitted_runs(fit)
-    except MixfitError:  # such as a column that was renamed: they are a help, not a need
-        runs = None
+    runs = fitted_runs(fit)
     return np.zeros((0, len(fit.domains))) if runs is None else runs.mixtures
 
 
-def _fitted_runs(fit: Fit) -> Runs | None:
+def fitted_runs(fit: Fit) -> Runs | None:
+    """Read the runs that a fit was made on, or give None: they are a help, not a need.
+
+    They are read if their files are still there and have not changed.
+    """
+    try:
+        return _read_fitted(fit)
+    except MixfitError:  # such as a column that was renamed
+        return None
+
+
+def _read_fitted(fit: Fit) -> Runs | None:
     from mixfit.base.files import file_sha256
     from mixfit.runs.read import read_runs
 

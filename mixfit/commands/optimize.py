@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixfit.commands.options import FitArgument, Out, Quiet  # noqa: TC001 (typer reads them)
+from mixfit.commands.options import FitArgument, Out, Plot, Quiet, plot_kind
 from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
@@ -138,6 +138,13 @@ def optimize(
         str | None,
         _option("FILE", "Lines 'domain: prefix' for --format megatron.", "Output"),
     ] = None,
+    plot: Plot = None,
+    kind: Annotated[
+        str | None,
+        plot_kind(
+            "weights", "losses", "growth", "influence", "surface", "map", names=("--plot-kind",)
+        ),
+    ] = None,
     out: Out = None,
     quiet: Quiet = False,
 ) -> None:
@@ -148,6 +155,7 @@ def optimize(
     from mixfit.base.files import check_out, write_text
     from mixfit.base.plain import to_yaml
     from mixfit.commands import mixtures as texts
+    from mixfit.commands import pictures
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
     from mixfit.mixture.planner import Planner
@@ -157,7 +165,10 @@ def optimize(
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
     named += [text for text in (prior, prefixes) if text is not None]
-    check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
+    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    for path in (out, plot):
+        check_out(path, [fit, *(runs or ()), *texts.files_named(named)])
+    pictures.check(plot, kind, sizes, lengths, each_target=each_target)
     loaded = load_fit(fit)
     observed = texts.observed_mixtures(loaded, runs)
     asked = texts.constraints(
@@ -174,7 +185,6 @@ def optimize(
         no_worse_than=no_worse_than or (),
     )
     compared = texts.baselines(baseline or (), loaded)
-    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     N: tuple[float | None, ...] = sizes or (None,)
@@ -192,6 +202,9 @@ def optimize(
         mixtures = (planner.for_flops(budget, sizes_searched, tokens_searched),)
     study = planner.study(mixtures[0], compared) if len(mixtures) == 1 else None
 
+    if plot is not None:
+        pictures.draw_optimum(plot, kind, planner, study, mixtures, pure)
+
     def write(path: str) -> None:
         if form == "yaml":
             text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
@@ -204,5 +217,6 @@ def optimize(
         write,
         lambda: report_result(f"{loaded.law.name} law of {fit}", mixtures, pure, study),
         quiet=quiet,
+        also_written=[plot],
         always=[] if len(observed) else [Remark("note", _NONE_OBSERVED)],
     )

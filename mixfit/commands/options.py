@@ -107,6 +107,14 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw a picture there: PNG, SVG or PDF by the ending.",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print no notes and no progress."),
@@ -122,6 +130,7 @@ OTHER_NAMES = {
         "split_sizes": "--leave-size-out",
         "tests": "--test",
     },
+    "eval": {"domain": "--plot-domain"},
     "optimize": {
         "form": "--format",
         "groups": "--group",
@@ -139,6 +148,17 @@ def option_of(command: str) -> Callable[[str], str]:
     """
     others = OTHER_NAMES.get(command, {})
     return lambda name: others.get(name, "--" + name.replace("_", "-"))
+
+
+def plot_kind(default: str, *others: str, names: tuple[str, ...] = ()) -> typer.models.OptionInfo:
+    """Declare the option of the kind of picture, with the kinds that a command draws."""
+    option: typer.models.OptionInfo = typer.Option(
+        *names,
+        metavar="KIND",
+        help=f"Of picture: {', '.join((default, *others))}. [default: {default}]",
+        show_default=False,
+    )
+    return option
 
 
 def executor(jobs: int | None, cluster: str | None, *, quiet: bool) -> Executor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.shown import Shown
+from mixfit.base.shown import Drawn, Shown
 from mixfit.fitting.result import Candidate, Choice
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Summary:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Shown):
+class Comparison(Shown, Drawn):
     """Several laws on the same splits.
 
     Attributes:

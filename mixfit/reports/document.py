@@ -1,0 +1,265 @@
+"""What a page on a fit says: what was fitted, how well it predicts, the mixture, how to redo it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from mixfit._version import __version__
+from mixfit.base.numbers import counted, fixed, number, short
+from mixfit.evaluation.evaluate import ALL_SIZES
+from mixfit.reports.evaluate import report_evaluation
+from mixfit.reports.fit import report_fit
+from mixfit.reports.optimize import report_study
+from mixfit.reports.page import Code, Points, Section, Table
+from mixfit.reports.report import Grid, Remark, remarks_of
+from mixfit.runs.columns import MODEL_SIZE, TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mixfit.evaluation.evaluate import Evaluation
+    from mixfit.fitting.result import Fit
+    from mixfit.mixture.result import Study
+    from mixfit.reports.page import Part, Picture
+
+_WORDS = (
+    "N is a model's size in parameters, D the length of its training in tokens, and h the mixture:"
+    " the share of each domain in the training data.",
+    "A target is a loss that was measured. The law is a formula for it in N, D and h, with numbers"
+    " that were fitted to the runs.",
+    "MRE is the mean relative error, the mean of |prediction - observation| / observation. Bias is"
+    " the mean with its sign: above 0 the predictions are too high. Rank is Spearman's correlation"
+    " of predictions and observations: 1 where they order the runs alike.",
+    "h* is the mixture with the lowest predicted loss. As good within 0.1% is how far one weight"
+    " can go, the others chosen to suit, while the loss stays within 0.1% of the lowest.",
+)
+
+
+def sections_of(
+    fit: Fit,
+    fit_path: str,
+    fit_sha256: str,
+    evaluation: Evaluation | None,
+    study: Study | None,
+    pictures: Mapping[str, Picture],
+    made_with: Sequence[tuple[str, str]],
+) -> list[Section]:
+    """Give the sections of the page on a fit.
+
+    Args:
+        fit: the fit.
+        fit_path: of its file.
+        fit_sha256: of that file.
+        evaluation: of the fit on runs, if there are any.
+        study: of the best mixture, if there is one.
+        pictures: kind to picture.
+        made_with: names of programs and files, each with its version or checksum.
+    """
+    sections = [
+        Section("In short", tuple(_in_short(fit, evaluation, study))),
+        Section("What was fitted", tuple(_fitted(fit))),
+    ]
+    if evaluation is not None:
+        sections.append(Section("How well it predicts", tuple(_predicts(evaluation, pictures))))
+    if study is not None:
+        sections.append(Section("The mixture to train on", tuple(_mixture(study, pictures))))
+    sections.append(Section("Notes", tuple(_notes(fit, evaluation, study))))
+    sections.append(Section("What the words mean", (Points(_WORDS),)))
+    again = _again(fit, fit_path, fit_sha256, evaluation, made_with)
+    return [*sections, Section("How to make this again", tuple(again))]
+
+
+def _in_short(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> Iterator[Part]:
+    mean = sum(target.mre for target in fit.targets.values()) / len(fit.targets)
+    sentences = [
+        f"The {fit.law} law was fitted to {counted(len(fit.targets), 'target')} of runs with"
+        f" {counted(fit.data.mixtures, 'mixture')} of {counted(len(fit.domains), 'domain')}; on the"
+        f" rows fitted its mean relative error is {fixed(mean)}%."
+    ]
+    if evaluation is not None:
+        sentences.append(_prediction(evaluation))
+    if study is not None:
+        best = study.mixture
+        order = sorted(range(len(best.domains)), key=lambda i: -best.weights[i])
+        shares = ", ".join(f"{best.domains[i]} {100 * best.weights[i]:.1f}%" for i in order[:5])
+        rest = f" and {len(order) - 5} others" if len(order) > 5 else ""
+        budget = f" for {best.budget}" if best.budget else ""
+        sentences.append(f"The best mixture{budget} is {shares}{rest}.")
+        for other in study.baselines:
+            percent = 100 * (other.loss / best.loss - 1)
+            sentences.append(
+                f"Its predicted loss, {fixed(best.loss, 4)}, is {fixed(percent)}% below that of the"
+                f" {other.name} mixture, {fixed(other.loss, 4)}."
+            )
+    yield Points(sentences)
+
+
+def _prediction(evaluation: Evaluation) -> str:
+    average = evaluation.average[ALL_SIZES]
+    worst = max(evaluation.targets, key=lambda t: evaluation.scores[t, ALL_SIZES].mre)
+    far = evaluation.scores[worst, ALL_SIZES].mre
+    rows, known = len(evaluation.runs), evaluation.fitted
+    which = "of which it is not known whether they were fitted"
+    if known is not None:
+        unseen = int((~known).sum())
+        which = "none of which was fitted" if unseen == rows else f"{unseen:,} of them not fitted"
+        which = "all of which were fitted" if not unseen else which
+    return (
+        f"On {counted(rows, 'row')} of runs, {which}, the mean relative error is"
+        f" {fixed(average.mre)}%, from target to target at most {fixed(far)}% ({worst})."
+    )
+
+
+def _fitted(fit: Fit) -> Iterator[Part]:
+    report = report_fit(fit)
+    line, *blocks = report.blocks
+    yield str(line)
+    yield f"{fit.law}: {fit.law.law.equation} ({fit.law.law.source})."
+    if fit.data.where:
+        yield f"Rows that meet: {', '.join(fit.data.where)}."
+    if fit.selection is not None:
+        yield f"The law was chosen by runs held out: {fit.selection.reason}."
+    for block in blocks:
+        if isinstance(block, Grid):
+            caption = (
+                "Parameters that are one number, the objective (Huber) and the error, by target"
+            )
+            yield Table(caption, block)
+    weights = tuple(
+        (domain, *(fixed(100 * x, 1) for x in (span.min, span.max)))
+        for domain, span in fit.data.weights.items()
+    )
+    yield Table("Weights in the runs fitted", Grid(("domain", "lowest %", "highest %"), weights))
+    yield from (_per_domain(fit, name) for name in _domain_parameters(fit))
+
+
+def _domain_parameters(fit: Fit) -> list[str]:
+    names = (
+        group.name
+        for target in fit.targets.values()
+        for group in target.form.groups
+        if group.per_domain
+    )
+    return list(dict.fromkeys(names))
+
+
+def _per_domain(fit: Fit, name: str) -> Table:
+    rows = tuple(
+        (target, *(number(float(x)) for x in found.params[name]))
+        for target, found in fit.targets.items()
+        if name in found.params
+    )
+    return Table(f"Parameter {name} of each domain", Grid(("target", *fit.domains), rows))
+
+
+def _predicts(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> Iterator[Part]:
+    yield f"Predictions for {evaluation.runs.summary}."
+    if evaluation.fitted is None:
+        yield (
+            "The runs fitted are not at hand, so that rows that were fitted cannot be told from"
+            " unseen ones."
+        )
+    for block in report_evaluation(evaluation).blocks:
+        if isinstance(block, Grid):
+            yield Table("Errors by target and model size", block)
+    yield from _shown(pictures, ("observed", "by-flops", "by-size", "by-tokens", "residuals"))
+
+
+def _mixture(study: Study, pictures: Mapping[str, Picture]) -> Iterator[Part]:
+    report = report_study(study)
+    captions = ("The best mixture beside others", "Predicted losses", "Active constraints")
+    tables = iter(captions)
+    for block in report.blocks:
+        if isinstance(block, Grid):
+            yield Table(next(tables), block)
+        elif block:
+            yield block
+    yield from (remark for remark in report.remarks if remark.label == "ok")
+    yield from _shown(pictures, ("weights", "losses"))
+
+
+def _shown(pictures: Mapping[str, Picture], kinds: Sequence[str]) -> Iterator[Picture]:
+    yield from (pictures[kind] for kind in kinds if kind in pictures)
+
+
+def _notes(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> Iterator[Part]:
+    notes = [*fit.notes, *(note for target in fit.targets.values() for note in target.notes)]
+    notes += () if evaluation is None else evaluation.notes
+    notes += () if study is None else study.mixture.notes
+    remarks = dict.fromkeys(remarks_of(notes))
+    if not remarks:
+        yield "Nothing was found to warn of."
+    yield from (Remark("note", remark.text) for remark in remarks)
+
+
+def _again(
+    fit: Fit,
+    fit_path: str,
+    fit_sha256: str,
+    evaluation: Evaluation | None,
+    made_with: Sequence[tuple[str, str]],
+) -> Iterator[Part]:
+    yield "The fit, as far as its file tells how it was made:"
+    yield Code(fit_command(fit, fit_path))
+    files = [("fit", fit_path, fit_sha256)]
+    files += [("fitted", file.path, file.sha256) for file in fit.data.files]
+    if evaluation is not None:
+        files += [("predicted", file.path, file.sha256) for file in evaluation.runs.files]
+    rows = tuple(dict.fromkeys(files))
+    yield Table("Files and their SHA-256", Grid(("file", "path", "SHA-256"), rows, left=(0, 1, 2)))
+    own = (("mixfit", __version__), *made_with)
+    yield Table("Made with", Grid(("program", "version"), own, left=(0, 1)))
+
+
+def fit_command(fit: Fit, path: str) -> str:
+    """Give the command that makes a fit, as far as the fit tells.
+
+    Args:
+        fit: the fit.
+        path: of its file.
+    """
+    data, options = fit.data, fit.options
+    words = ["mixfit", "fit", *dict.fromkeys(file.path for file in data.files)]
+    if not data.files:
+        words.append("RUNS")
+    words += ["--law", "auto" if fit.selection is not None else str(fit.law)]
+    for condition in data.where:
+        words += ["--where", condition]
+    for option, column, found in (
+        ("--model-size", data.columns.model_size, MODEL_SIZE),
+        ("--tokens", data.columns.tokens, TOKENS),
+    ):
+        if column not in found:
+            words += [option, column if isinstance(column, str) else f"{column:.17g}"]
+    if not all(column.startswith("weight_") for column in data.columns.weights.values()):
+        words += [w for column in data.columns.weights.values() for w in ("--weights", column)]
+    targets = data.columns.targets.values()
+    if not all(column.startswith("loss_") or column.endswith("_loss") for column in targets):
+        words += [w for column in targets for w in ("--targets", column)]
+    for option, value, default in (
+        ("--delta", f"{options.delta:g}", "0.001"),
+        ("--solver", options.solver, "trust-region"),
+        ("--restarts", str(options.restarts), "12"),
+        ("--hops", None if options.hops is None else str(options.hops), None),
+        ("--seed", str(options.seed), "0"),
+    ):
+        if value != default and value is not None:
+            words += [option, value]
+    return " ".join(shlex.quote(word) for word in (*words, "-o", path))
+
+
+def title_of(fit: Fit, path: str) -> tuple[str, str]:
+    """Give the title of the page on a fit, and the sentence below it."""
+    data = fit.data
+    N, D = data.model_size, data.tokens
+    names = ", ".join(dict.fromkeys(file.path for file in data.files)) or "runs"
+    spans = [
+        short(span.min) if span.min == span.max else f"{short(span.min)} to {short(span.max)}"
+        for span in (N, D)
+    ]
+    return (
+        f"The {fit.law} law of {path}",
+        f"Fitted with mixfit to {names}: {counted(data.mixtures, 'mixture')} of"
+        f" {counted(len(fit.domains), 'domain')}, {spans[0]} parameters, {spans[1]} tokens.",
+    )
