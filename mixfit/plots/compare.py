@@ -157,7 +157,7 @@ def learning_curve(
     picture.supylabel("held-out MRE, %")
     handles, labels = axes[0].get_legend_handles_labels()
     picture.legend(
-        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), columnspacing=1.2
+        handles, labels, loc="outside upper center", ncols=min(len(labels), 4), columnspacing=1.2
     )
     return picture
 

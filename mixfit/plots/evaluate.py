@@ -144,7 +144,7 @@ def _colours_of(sizes: Array) -> Any:
 
 
 def _key_of_sizes(place: Any, evaluation: Evaluation) -> None:
-    """Say what colours and markers mean, below the panels or within the only one."""
+    """Say what colours and markers mean, above the panels or within the only one."""
     sizes = evaluation.runs.N
     marks = []
     if len(np.unique(sizes)) <= _MOST_SIZES:
@@ -175,7 +175,7 @@ def _key_of_sizes(place: Any, evaluation: Evaluation) -> None:
     else:
         place.legend(
             handles=marks,
-            loc="outside lower center",
+            loc="outside upper center",
             ncols=min(len(marks), 4 if len(marks) > 5 else 5),
             handletextpad=0.2,
             columnspacing=1.2,

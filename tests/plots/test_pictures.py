@@ -40,11 +40,23 @@ def points(ax):
 
 
 def overlapping(figure):
-    """Pairs of tick labels of one axis, and of titles and panels, that cover each other."""
+    """Tick labels of one axis, and parts of a picture, that cover each other."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
     found = []
+    # What belongs to the whole picture, and its panels with all that belongs to them.
+    own = [t for t in (figure._supxlabel, figure._supylabel, figure._suptitle) if t is not None]
+    boxes = [artist.get_window_extent(renderer) for artist in (*own, *figure.legends)]
+    boxes += [ax.get_tightbbox(renderer) for ax in figure.axes]
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            if (
+                one.width
+                and other.width
+                and one.shrunk(0.98, 0.9).overlaps(other.shrunk(0.98, 0.9))
+            ):
+                found.append(("parts of the picture", one, other))
     for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis):
             labels = [
@@ -340,6 +352,7 @@ def test_errors(comparison):
 
 def test_learning_curve(curve, comparison):
     figure = curve.plot("mixtures")
+    assert not overlapping(figure)
     assert titles(figure) == ["mean over targets", *curve.targets]
     (line,) = figure.axes[0].lines
     assert line.get_xdata().tolist() == [4, 8]
