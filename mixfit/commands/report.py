@@ -51,6 +51,7 @@ def report(
     Example: mixfit report fit.yaml larger_runs.csv --mixture mixture.yaml -o report.html
     """
     import platform
+    import shlex
 
     from mixfit.base.files import check_out, file_sha256, write_text
     from mixfit.commands.mixtures import fitted_runs
@@ -58,7 +59,7 @@ def report(
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.stored import load_study
     from mixfit.plots import require_matplotlib
-    from mixfit.reports.document import sections_of, title_of
+    from mixfit.reports.document import Made, sections_of, title_of
     from mixfit.reports.page import render_page
     from mixfit.reports.render import print_remarks
     from mixfit.reports.report import Remark
@@ -72,9 +73,28 @@ def report(
     if runs:
         table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
     evaluation = None if table is None else evaluate(loaded, table, fitted_runs=known)
-    made_with = [("Python", platform.python_version()), *_versions("matplotlib", "numpy", "scipy")]
+    asked = {
+        "mixture": [mixture],
+        "weights": weights,
+        "targets": targets,
+        "model-size": [model_size],
+        "tokens": [tokens],
+        "where": where,
+        "out": [out],
+    }
+    options = [
+        w for name, texts in asked.items() for x in texts or () if x for w in ("--" + name, x)
+    ]
+    made = Made(
+        command=shlex.join(["mixfit", "report", fit, *(runs or ()), *options]),
+        files=[] if mixture is None else [("mixture", mixture, file_sha256(mixture))],
+        versions=[
+            ("Python", platform.python_version()),
+            *_versions("matplotlib", "numpy", "scipy"),
+        ],
+    )
     pictures = _pictures(evaluation, study)
-    sections = sections_of(loaded, fit, sha256, evaluation, study, pictures, made_with)
+    sections = sections_of(loaded, fit, sha256, evaluation, study, pictures, made)
     write_text(out, render_page(*title_of(loaded, fit), sections))
     if quiet:
         return

@@ -61,6 +61,15 @@ def points_of(evaluation: Evaluation, target: str | None = None) -> Points:
     return Points(rows, observed, predicted, parts, scores)
 
 
+def part_scores(evaluation: Evaluation) -> dict[str, dict[str, Score]]:
+    """Give part, such as `UNSEEN`, to target to score; parts without rows are not there."""
+    scores: dict[str, dict[str, Score]] = {}
+    for target in evaluation.targets:
+        for part, score in points_of(evaluation, target).scores.items():
+            scores.setdefault(part, {})[target] = score
+    return scores
+
+
 class Trend(NamedTuple):
     """How a quantity goes with another: over groups of points with near values of it.
 

@@ -9,11 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mixfit.base.numbers import fixed
+from mixfit.mixture.files import percentages
 from mixfit.mixture.result import Study
 from mixfit.plots import style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 BEST, AVERAGE = "h*", "average"
 # Of other mixtures: no colours, which are those of the domains.
 _MARKERS, _FACES = "oDs^vPX*", ("black", "white", "#bdbdbd", "#6b6b6b")
+_USUAL = ("uniform", "best observed", "unconstrained")  # look the same in every picture
 
 
 @style.styled
@@ -83,14 +85,15 @@ def weights(
         )
         marks.append(Line2D([], [], color="black", linewidth=0.9, label="interval"))
         highest = max(highest, float(ends.max()))
-    for place, (name, other) in enumerate(others.items()):
-        look = _look(place)
+    known_looks = _looks(others)
+    for name, other in others.items():
+        look = known_looks[name]
         ax.plot(other.weights, places, zorder=5, **look)
         marks.append(Line2D([], [], label=style.shortened(name, 24), **look))
         highest = max(highest, float(other.weights.max()))
     labels = [
-        f"{style.shortened(domain, 22)}  {100 * weight:.1f}%"
-        for domain, weight in zip(mixture.domains, mixture.weights, strict=True)
+        f"{style.shortened(domain, 22)}  {share}%"
+        for domain, share in zip(mixture.domains, percentages(mixture.weights), strict=True)
     ]
     ax.set_yticks(places, labels)
     ax.tick_params(axis="y", length=0)
@@ -103,15 +106,19 @@ def weights(
     return figure
 
 
-def _look(place: int) -> dict[str, Any]:
-    """Give how the markers of another mixture look, by its place among them."""
+def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Give how the markers of other mixtures look, by name."""
+    order = (*_USUAL, *(name for name in names if name not in _USUAL))
     return {
-        "marker": _MARKERS[place % len(_MARKERS)],
-        "markerfacecolor": _FACES[place % len(_FACES)],
-        "markeredgecolor": "black",
-        "markeredgewidth": 0.6,
-        "markersize": 4,
-        "linestyle": "",
+        name: {
+            "marker": _MARKERS[place % len(_MARKERS)],
+            "markerfacecolor": _FACES[place % len(_FACES)],
+            "markeredgecolor": "black",
+            "markeredgewidth": 0.6,
+            "markersize": 4,
+            "linestyle": "",
+        }
+        for place, name in enumerate(order)
     }
 
 
@@ -150,6 +157,7 @@ def losses(
     marks = [Line2D([], [], color=style.GREY, linewidth=1.2, label=f"{BEST}")]
     shift = 0.5 / (len(others) + 1)
     intervals = intervals or {}
+    known_looks = _looks(others)
     named: dict[str, Mixture | Baseline] = {BEST: mixture, **others}
     for place, (name, other) in enumerate(named.items()):
         at = places + 0.25 - shift * (place + 0.5)
@@ -160,7 +168,7 @@ def losses(
         if name == BEST:
             continue
         values = 100.0 * (np.array(_losses_of(other, rows)) / best - 1.0)
-        look = _look(place - 1)
+        look = known_looks[name]
         ax.plot(values, at, **look)
         marks.append(Line2D([], [], label=style.shortened(name, 24), **look))
     labels = [

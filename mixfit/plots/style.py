@@ -207,11 +207,11 @@ def left_column(axes: Sequence[Axes]) -> list[Axes]:
     return found
 
 
-def legend(figure: Figure, ax: Axes, marks: Sequence[Any], columns: int = 4) -> None:
+def legend(figure: Figure, ax: Axes, marks: Sequence[Any]) -> None:
     """Say what marks mean: below the whole of a picture of ours, or below the axes of a user's."""
     options: dict[str, Any] = {
         "handles": list(marks),
-        "ncols": min(len(marks), columns),
+        "ncols": 3 if len(marks) in (5, 6) else min(len(marks), 4),
         "handletextpad": 0.4,
         "columnspacing": 1.2,
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mixfit._version import __version__
 from mixfit.base.numbers import counted, fixed, number, short
-from mixfit.evaluation.evaluate import ALL_SIZES
+from mixfit.evaluation.evaluate import mean_of
+from mixfit.evaluation.residuals import ALL, FITTED, UNSEEN, part_scores
+from mixfit.laws.pooled import AUTO
 from mixfit.reports.evaluate import report_evaluation
 from mixfit.reports.fit import report_fit
 from mixfit.reports.optimize import report_study
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from mixfit.evaluation.evaluate import Evaluation
     from mixfit.fitting.result import Fit
-    from mixfit.mixture.result import Study
+    from mixfit.mixture.result import Baseline, Mixture, Study
     from mixfit.reports.page import Part, Picture
 
 _WORDS = (
@@ -36,6 +38,20 @@ _WORDS = (
 )
 
 
+class Made(NamedTuple):
+    """How a page was made.
+
+    Attributes:
+        command: that made it.
+        files: that were read besides the fit and the runs: what each is, path and SHA-256.
+        versions: programs besides mixfit, each with its version.
+    """
+
+    command: str
+    files: Sequence[tuple[str, str, str]]
+    versions: Sequence[tuple[str, str]]
+
+
 def sections_of(
     fit: Fit,
     fit_path: str,
@@ -43,7 +59,7 @@ def sections_of(
     evaluation: Evaluation | None,
     study: Study | None,
     pictures: Mapping[str, Picture],
-    made_with: Sequence[tuple[str, str]],
+    made: Made,
 ) -> list[Section]:
     """Give the sections of the page on a fit.
 
@@ -54,7 +70,7 @@ def sections_of(
         evaluation: of the fit on runs, if there are any.
         study: of the best mixture, if there is one.
         pictures: kind to picture.
-        made_with: names of programs and files, each with its version or checksum.
+        made: how the page itself was made.
     """
     sections = [
         Section("In short", tuple(_in_short(fit, evaluation, study))),
@@ -66,7 +82,9 @@ def sections_of(
         sections.append(Section("The mixture to train on", tuple(_mixture(study, pictures))))
     sections.append(Section("Notes", tuple(_notes(fit, evaluation, study))))
     sections.append(Section("What the words mean", (Points(_WORDS),)))
-    again = _again(fit, fit_path, fit_sha256, evaluation, made_with)
+    if each := tuple(_per_domain(fit, name) for name in _domain_parameters(fit)):
+        sections.append(Section("Parameters of each domain", each))
+    again = _again(fit, fit_path, fit_sha256, evaluation, made)
     return [*sections, Section("How to make this again", tuple(again))]
 
 
@@ -78,7 +96,7 @@ def _in_short(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> I
         f" rows fitted its mean relative error is {fixed(mean)}%."
     ]
     if evaluation is not None:
-        sentences.append(_prediction(evaluation))
+        sentences += _predictions(evaluation)
     if study is not None:
         best = study.mixture
         order = sorted(range(len(best.domains)), key=lambda i: -best.weights[i])
@@ -86,52 +104,73 @@ def _in_short(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> I
         rest = f" and {len(order) - 5} others" if len(order) > 5 else ""
         budget = f" for {best.budget}" if best.budget else ""
         sentences.append(f"The best mixture{budget} is {shares}{rest}.")
-        for other in study.baselines:
-            percent = 100 * (other.loss / best.loss - 1)
-            sentences.append(
-                f"Its predicted loss, {fixed(best.loss, 4)}, is {fixed(percent)}% below that of the"
-                f" {other.name} mixture, {fixed(other.loss, 4)}."
-            )
+        sentences += [_against(other, best) for other in study.baselines]
     yield Points(sentences)
 
 
-def _prediction(evaluation: Evaluation) -> str:
-    average = evaluation.average[ALL_SIZES]
-    worst = max(evaluation.targets, key=lambda t: evaluation.scores[t, ALL_SIZES].mre)
-    far = evaluation.scores[worst, ALL_SIZES].mre
-    rows, known = len(evaluation.runs), evaluation.fitted
-    which = "of which it is not known whether they were fitted"
-    if known is not None:
-        unseen = int((~known).sum())
-        which = "none of which was fitted" if unseen == rows else f"{unseen:,} of them not fitted"
-        which = "all of which were fitted" if not unseen else which
+def _against(other: Baseline, best: Mixture) -> str:
+    percent = 100 * (best.loss / other.loss - 1)
+    side = "below" if percent <= 0 else "above"
     return (
-        f"On {counted(rows, 'row')} of runs, {which}, the mean relative error is"
-        f" {fixed(average.mre)}%, from target to target at most {fixed(far)}% ({worst})."
+        f"Its predicted loss, {fixed(best.loss, 4)}, is {fixed(abs(percent))}% {side} that of the"
+        f" {other.name} mixture, {fixed(other.loss, 4)}."
     )
+
+
+_ROWS = {FITTED: "the rows fitted", UNSEEN: "rows that were not fitted", ALL: "all rows"}
+
+
+def _predictions(evaluation: Evaluation) -> Iterator[str]:
+    """Say how well unseen rows are predicted; where there are none, or it is not known, all."""
+    parts = part_scores(evaluation)
+    part = UNSEEN if UNSEEN in parts else next(iter(parts))
+    mean = mean_of(list(parts[part].values()))
+    worst = max(parts[part], key=lambda target: parts[part][target].mre)
+    rows = counted(max(score.rows for score in parts[part].values()), "row")
+    each = "" if len(parts[part]) == 1 else f", {fixed(parts[part][worst].mre)}% at most ({worst})"
+    yield f"On {_ROWS[part]} ({rows}) the mean relative error is {fixed(mean.mre)}%{each}."
+    if part == FITTED:
+        yield "No other rows were predicted: nothing here says how well unseen runs are."
+    if part == ALL:
+        yield "It is not known which of them were fitted."
+
+
+def _parts(evaluation: Evaluation) -> Iterator[Table]:
+    """Lay out the errors of fitted and unseen rows, where there are both."""
+    parts = part_scores(evaluation)
+    if len(parts) < 2:
+        return
+    rows = []
+    for target in evaluation.targets:
+        cells = [target]
+        for part in (FITTED, UNSEEN):
+            score = parts[part].get(target)
+            cells += ["", ""] if score is None else [f"{score.rows:,}", fixed(score.mre)]
+        rows.append(tuple(cells))
+    means = [fixed(mean_of(list(parts[part].values())).mre) for part in (FITTED, UNSEEN)]
+    headers = ("target", "rows fitted", "MRE %", "rows unseen", "MRE %")
+    footer = ("average", "", means[0], "", means[1])
+    grid = Grid(headers, tuple(rows), footer if len(rows) > 1 else ())
+    yield Table("Errors on the rows fitted and on others", grid)
 
 
 def _fitted(fit: Fit) -> Iterator[Part]:
     report = report_fit(fit)
     line, *blocks = report.blocks
-    yield str(line)
-    yield f"{fit.law}: {fit.law.law.equation} ({fit.law.law.source})."
+    yield f"{line}."
+    yield f"The law is L = {fit.law.law.equation}. Source: {fit.law.law.source}."
     if fit.data.where:
         yield f"Rows that meet: {', '.join(fit.data.where)}."
     if fit.selection is not None:
         yield f"The law was chosen by runs held out: {fit.selection.reason}."
     for block in blocks:
         if isinstance(block, Grid):
-            caption = (
-                "Parameters that are one number, the objective (Huber) and the error, by target"
-            )
-            yield Table(caption, block)
+            yield Table("Parameters, objective (mean Huber loss) and error by target", block)
     weights = tuple(
         (domain, *(fixed(100 * x, 1) for x in (span.min, span.max)))
         for domain, span in fit.data.weights.items()
     )
     yield Table("Weights in the runs fitted", Grid(("domain", "lowest %", "highest %"), weights))
-    yield from (_per_domain(fit, name) for name in _domain_parameters(fit))
 
 
 def _domain_parameters(fit: Fit) -> list[str]:
@@ -156,13 +195,11 @@ def _per_domain(fit: Fit, name: str) -> Table:
 def _predicts(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> Iterator[Part]:
     yield f"Predictions for {evaluation.runs.summary}."
     if evaluation.fitted is None:
-        yield (
-            "The runs fitted are not at hand, so that rows that were fitted cannot be told from"
-            " unseen ones."
-        )
+        yield "The files fitted are not at hand: rows fitted cannot be told from unseen ones."
     for block in report_evaluation(evaluation).blocks:
         if isinstance(block, Grid):
             yield Table("Errors by target and model size", block)
+    yield from _parts(evaluation)
     yield from _shown(pictures, ("observed", "by-flops", "by-size", "by-tokens", "residuals"))
 
 
@@ -184,13 +221,20 @@ def _shown(pictures: Mapping[str, Picture], kinds: Sequence[str]) -> Iterator[Pi
 
 
 def _notes(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> Iterator[Part]:
-    notes = [*fit.notes, *(note for target in fit.targets.values() for note in target.notes)]
-    notes += () if evaluation is None else evaluation.notes
-    notes += () if study is None else study.mixture.notes
-    remarks = dict.fromkeys(remarks_of(notes))
-    if not remarks:
+    found = {
+        "About the fit and the runs fitted:": [
+            *fit.notes,
+            *(note for target in fit.targets.values() for note in target.notes),
+        ],
+        "About the runs predicted:": () if evaluation is None else evaluation.notes,
+        "About the mixture:": () if study is None else study.mixture.notes,
+    }
+    if not any(found.values()):
         yield "Nothing was found to warn of."
-    yield from (Remark("note", remark.text) for remark in remarks)
+    for about, notes in found.items():
+        if notes:
+            yield about
+            yield from (Remark("note", remark.text) for remark in remarks_of(notes))
 
 
 def _again(
@@ -198,17 +242,19 @@ def _again(
     fit_path: str,
     fit_sha256: str,
     evaluation: Evaluation | None,
-    made_with: Sequence[tuple[str, str]],
+    made: Made,
 ) -> Iterator[Part]:
     yield "The fit, as far as its file tells how it was made:"
     yield Code(fit_command(fit, fit_path))
+    yield "This page:"
+    yield Code(made.command)
     files = [("fit", fit_path, fit_sha256)]
     files += [("fitted", file.path, file.sha256) for file in fit.data.files]
     if evaluation is not None:
         files += [("predicted", file.path, file.sha256) for file in evaluation.runs.files]
-    rows = tuple(dict.fromkeys(files))
+    rows = tuple(dict.fromkeys([*files, *made.files]))
     yield Table("Files and their SHA-256", Grid(("file", "path", "SHA-256"), rows, left=(0, 1, 2)))
-    own = (("mixfit", __version__), *made_with)
+    own = (("mixfit", __version__), *made.versions)
     yield Table("Made with", Grid(("program", "version"), own, left=(0, 1)))
 
 
@@ -223,7 +269,8 @@ def fit_command(fit: Fit, path: str) -> str:
     words = ["mixfit", "fit", *dict.fromkeys(file.path for file in data.files)]
     if not data.files:
         words.append("RUNS")
-    words += ["--law", "auto" if fit.selection is not None else str(fit.law)]
+    law = str(fit.law) if fit.pool_path is None else f"{fit.law.name}:{AUTO}"
+    words += ["--law", AUTO if fit.selection is not None else law]
     for condition in data.where:
         words += ["--where", condition]
     for option, column, found in (
