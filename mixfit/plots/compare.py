@@ -59,7 +59,7 @@ def errors(comparison: Comparison, ax: Axes | None = None, *, column: str | None
     picture.legend(
         handles=marks,
         loc="outside lower center",
-        ncols=min(len(marks), 4 if width > 5 else 3),
+        ncols=min(len(marks), 4),
         handletextpad=0.2,
         columnspacing=1.2,
     )

@@ -68,10 +68,11 @@ def influence(result: Influence, ax: Axes | None = None) -> Figure:
         style.CHANGES,
         TwoSlopeNorm(0.0, -most, most),
         [[_change(x) for x in row] for row in changes],
-        "change of the loss, %, for a point of weight",
+        "change, %",
     )
     ax.set_ylabel("target")
-    ax.set_title(f"at {result.about}", loc="left", pad=4)
+    text = f"change of the loss, %, for a point of weight\nat {result.about}"
+    ax.set_title(text, loc="left", pad=4)
     return figure
 
 

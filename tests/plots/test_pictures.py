@@ -65,6 +65,9 @@ def overlapping(figure):
                 if text.get_text() and text.get_visible() and not text.get_rotation()
             ]
             boxes = [text.get_window_extent(renderer) for text in labels]
+            seen = [np.isfinite(box.get_points()).all() for box in boxes]
+            labels = [text for text, own in zip(labels, seen, strict=True) if own]
+            boxes = [box for box, own in zip(boxes, seen, strict=True) if own]
             found += [
                 (one.get_text(), other.get_text())
                 for i, (one, a) in enumerate(zip(labels, boxes, strict=True))
@@ -289,6 +292,7 @@ def test_each_target(planner):
     assert np.allclose(heat(figure), [p.mixture.weights for p in pure])
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels == [p.target for p in pure]
+    assert inside(figure)
 
 
 def test_influence(planner):
@@ -296,7 +300,8 @@ def test_influence(planner):
     found = influence(planner, 1e9, 1e10, h, "the uniform mixture")
     figure = found.plot()
     assert np.allclose(heat(figure), found.changes)
-    assert titles(figure)[0] == "at the uniform mixture"
+    assert titles(figure)[0].endswith("\nat the uniform mixture")
+    assert inside(figure)
 
 
 def test_many_domains_and_targets(many):
