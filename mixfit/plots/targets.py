@@ -118,7 +118,7 @@ def _heat_map(
     ax.tick_params(which="minor", length=0)
     ax.grid(which="minor", color="white", linewidth=0.8)
     longest = max(len(text) for row in texts for text in row)
-    if cell >= 0.07 * longest + 0.04:
+    if cell >= 0.065 * longest + 0.04:
         for row, line in enumerate(texts):
             for column, text in enumerate(line):
                 shade = colours(scale(values[row, column]))[:3]

@@ -35,6 +35,11 @@ _WORDS = (
     " of predictions and observations: 1 where they order the runs alike.",
     "h* is the mixture with the lowest predicted loss. As good within 0.1% is how far one weight"
     " can go, the others chosen to suit, while the loss stays within 0.1% of the lowest.",
+    "The gap says how sure h* is for the fitted law: where the problem is convex, no mixture has a"
+    " loss lower by more than it; otherwise no small change of the mixture makes it lower. It says"
+    " nothing of how right the law is.",
+    "Huber is the mean Huber loss of the residuals, which the fit minimised. A weight or a size"
+    " outside of the runs fitted is extrapolated; the notes say where.",
 )
 
 

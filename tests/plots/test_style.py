@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -10,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mixfit
 from mixfit import plots
 from mixfit.base.errors import InputError, UsageError
+from mixfit.base.shown import Drawn
 from mixfit.plots import style
 
 ALL = [
@@ -116,6 +120,13 @@ def test_an_unknown_kind(study):
     )
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = plots.nothing
+
+
+def test_every_result_that_can_be_drawn_has_kinds():
+    for module in pkgutil.walk_packages(mixfit.__path__, "mixfit."):
+        importlib.import_module(module.name)
+    kinds = set(plots.KINDS) - {plots.BUDGETS, plots.EACH_TARGET}
+    assert {kind.__name__ for kind in Drawn.__subclasses__()} == kinds
 
 
 def test_every_function_can_be_had_by_its_name():
