@@ -9,6 +9,7 @@ import numpy as np
 from mixfit.base.parallel import Executor
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.catalogue import CATALOGUE, DESIGNED
+from mixfit.laws.pooled import PooledLaw
 
 K = 3
 N_UNIT, D_UNIT = 1.7e8, 5.1e9
@@ -36,7 +37,7 @@ def draw_theta(formula, rng):
                 theta[formula.places(exponent)] = corners
     n, d = np.array([formula.n_unit]), np.array([formula.d_unit])
     uniform = np.full((1, formula.k), 1 / formula.k)
-    sizes = formula.term_values(theta, n, d, uniform)[:, 0]
+    sizes = formula.summand_values(theta, n, d, uniform)[:, 0]
     return formula.rescaled(theta, rng.uniform(0.3, 1.0, len(sizes)) / sizes)
 
 
@@ -72,3 +73,8 @@ def told_executor(jobs=1):
         yield lambda: told.append("a step")
 
     return Executor(jobs, progress=progress), told
+
+
+def free(name):
+    """A law of the catalogue that is not pooled."""
+    return PooledLaw(CATALOGUE[name])

@@ -8,16 +8,14 @@ import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 
+@reads_tables
 def evaluate(
     fit: given.FitArgument,
     runs: given.RunsArgument,
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     max_mre: Annotated[
         float | None,
         typer.Option(
@@ -56,8 +54,8 @@ def evaluate(
 
     Example: mixfit eval fit.yaml runs.csv --where 'model_size>=1.2e9' --max-mre 0.5
     """
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.commands.mixtures import fitted_runs
     from mixfit.commands.output import save_picture
     from mixfit.evaluation.evaluate import evaluate as evaluate_fit
@@ -68,26 +66,31 @@ def evaluate(
     from mixfit.reports.evaluate import gate, report_evaluation
     from mixfit.reports.render import print_remarks
 
-    for path in (out, predictions, plot):
-        check_out(path, [fit, *runs])
+    inputs = [fit, *runs, *(table.join or ())]
+    check_out(out, inputs)
+    check_out(predictions, inputs, [out])
+    check_out(plot, inputs, [out, predictions])
     check_picture(plot, plot_kind, ("Evaluation",))
     if predictions is not None:
         check_predictions_path(predictions)
     loaded = load_fit(fit)
-    table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
+    checkpoints = table.read(runs, fit=loaded)
+    for path in (out, predictions, plot):
+        check_out(path, (*checkpoints.paths, *loaded.data.paths))
     fitted = None if plot is None else fitted_runs(loaded)
-    evaluation = evaluate_fit(loaded, table, fitted_runs=fitted)
+    evaluation = evaluate_fit(loaded, checkpoints, fitted_runs=fitted)
+    title = f"{loaded.law.name} law of {fit}"
     if predictions is not None:
-        save_predictions(evaluation, table, predictions)
+        save_predictions(evaluation, checkpoints, predictions)
     if plot is not None:
         options = {} if plot_domain is None else {"domain": plot_domain}
         save_picture(plot, evaluation, plot_kind, **options)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(evaluation_to_plain(evaluation, fit, table, max_mre))
+        lambda path: write_document(
+            path, evaluation_to_plain(evaluation, fit, checkpoints, max_mre)
         ),
-        lambda: report_evaluation(evaluation, f"{loaded.law.name} law of {fit} on {table.summary}"),
+        lambda: report_evaluation(evaluation, f"{title} on {checkpoints.summary}"),
         quiet=quiet,
         also_written=[predictions, plot],
     )

@@ -8,8 +8,10 @@ import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 
+@reads_tables
 def fit(
     runs: given.RunsArgument,
     law: Annotated[
@@ -18,23 +20,22 @@ def fit(
             help="Which law; 'mixfit laws' lists them, and 'auto' lets held-out runs decide."
         ),
     ] = "additive",
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     pool: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="VALUE|auto|none",
-            help="Pull the domains' parameters towards each other, for better predictions from few"
-            " mixtures: auto lets held-out mixtures decide how hard.",
+            metavar="auto|domains|none|VALUE",
+            help="How hard parameters of domains, and of targets, are pulled to each other, for"
+            " better predictions from few mixtures: auto lets held-out mixtures decide, domains"
+            " keeps each target apart. [default: auto, where the law has what to pool]",
+            show_default=False,
         ),
-    ] = "none",
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    ] = None,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -50,20 +51,26 @@ def fit(
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.pooled import AUTO, NONE, AutoLaw, parse_law
+    from mixfit.laws.pooled import AUTO, parse_law
     from mixfit.reports.fit import report_fit
 
-    if law == AUTO and pool != NONE:
+    if law == AUTO and pool is not None:
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
-    wanted = law if law == AUTO else parse_law(law if pool == NONE else f"{law}:{pool}")
-    check_out(out, runs)
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
-    table = given.read(runs, weights, targets, model_size, tokens, where)
+    wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
+    check_out(out, [*runs, *(table.join or ())])
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
+    checkpoints = table.read(runs)
+    check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)
-    if isinstance(wanted, str | AutoLaw):
+    if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 
-        fitted = fit_auto(table, wanted, options=chosen, jobs=executor)
+        fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
     else:
-        fitted = fit_runs(table, wanted, options=chosen, jobs=executor)
-    finish(out, lambda path: save_fit(fitted, path), lambda: report_fit(fitted, table), quiet=quiet)
+        fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
+    finish(
+        out,
+        lambda path: save_fit(fitted, path),
+        lambda: report_fit(fitted, checkpoints),
+        quiet=quiet,
+    )

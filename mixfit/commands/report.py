@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixfit.commands import options as given
+from mixfit.commands import options as given  # noqa: TC001 (typer reads them)
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 if TYPE_CHECKING:
     from mixfit.evaluation.evaluate import Evaluation
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 _DPI = 110.0  # of points in their thousands, which are drawn as images
 
 
+@reads_tables
 def report(
     fit: given.FitArgument,
     runs: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[RUNS...]",
-            help="Runs to predict: CSV or Parquet files, or directories of Parquet files."
-            " [default: the files fitted, if unchanged]",
+            help="Runs to predict: files, directories of files, or globs. [default: the files"
+            " fitted, if unchanged]",
             show_default=False,
         ),
     ] = None,
@@ -35,11 +37,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     out: Annotated[
         str,
         typer.Option("--out", "-o", metavar="FILE", help="The page, HTML; - is standard output."),
@@ -57,36 +55,26 @@ def report(
     from mixfit.commands.mixtures import fitted_runs
     from mixfit.evaluation.evaluate import evaluate
     from mixfit.fitting.file import load_fit
-    from mixfit.mixture.stored import load_study
+    from mixfit.mixture.read_study import load_study
     from mixfit.plots import require_matplotlib
     from mixfit.reports.document import Made, sections_of, title_of
     from mixfit.reports.page import render_page
     from mixfit.reports.render import print_remarks
     from mixfit.reports.report import Remark
 
-    check_out(out, [fit, *(runs or ()), *([mixture] if mixture else ())])
+    check_out(out, [fit, *(runs or ()), *([mixture] if mixture else ()), *(table.join or ())])
     require_matplotlib()
     loaded, sha256 = load_fit(fit), file_sha256(fit)
     study = None if mixture is None else load_study(mixture, loaded, sha256)
+    check_out(out, loaded.data.paths)
     known = fitted_runs(loaded)
-    table = known
-    if runs:
-        table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
-    evaluation = None if table is None else evaluate(loaded, table, fitted_runs=known)
-    asked = {
-        "mixture": [mixture],
-        "weights": weights,
-        "targets": targets,
-        "model-size": [model_size],
-        "tokens": [tokens],
-        "where": where,
-        "out": [out],
-    }
-    options = [
-        w for name, texts in asked.items() for x in texts or () if x for w in ("--" + name, x)
-    ]
+    predicted = table.read(runs, fit=loaded) if runs else known
+    check_out(out, () if predicted is None else predicted.paths)
+    evaluation = None if predicted is None else evaluate(loaded, predicted, fitted_runs=known)
+    words = ["mixfit", "report", fit, *(runs or ()), *table.words()]
+    words += ["--mixture", mixture] if mixture else []
     made = Made(
-        command=shlex.join(["mixfit", "report", fit, *(runs or ()), *options]),
+        command=shlex.join([*words, "-o", out]),
         files=[] if mixture is None else [("mixture", mixture, file_sha256(mixture))],
         versions=[
             ("Python", platform.python_version()),

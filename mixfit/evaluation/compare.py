@@ -9,21 +9,30 @@ import numpy as np
 from mixfit.base.errors import UsageError, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
-from mixfit.evaluation.comparison import AVERAGE, Comparison, choose
+from mixfit.base.targets import target_weights
+from mixfit.evaluation.comparison import AVERAGE, Comparison
 from mixfit.evaluation.comparison_notes import notes_on
-from mixfit.evaluation.contenders import LawContender, contenders_of, refusals_in
+from mixfit.evaluation.contenders import (
+    FittedContender,
+    LawContender,
+    contenders_of,
+    refusals_in,
+)
 from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
-from mixfit.evaluation.pooling import can_choose_pool, choose_pool
+from mixfit.evaluation.rule import choose
+from mixfit.evaluation.together import fit_together
+from mixfit.fitting.fit import fit_all
+from mixfit.fitting.pooling import Case
 from mixfit.fitting.result import FitOptions
-from mixfit.laws.pooled import AutoLaw, PooledLaw
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixfit.evaluation.heldout import Contender
     from mixfit.laws.law import Law
+    from mixfit.laws.pooled import AutoLaw, PooledLaw
     from mixfit.runs.splits import Splits
 
 
@@ -31,6 +40,7 @@ def compare_laws(
     splits: Splits,
     laws: Sequence[str | Law | PooledLaw | AutoLaw],
     *,
+    objective: Mapping[str, float] | None = None,
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
 ) -> Comparison:
@@ -38,26 +48,32 @@ def compare_laws(
 
     Args:
         splits: see `mixfit.runs.splits`.
-        laws: names of laws, which may be pooled (see `mixfit.laws.pooled.parse_law`), laws of your
-            own, or names in `mixfit.evaluation.regressors.REGRESSORS`. A strength of
-            ``auto`` is chosen within the rows that are fitted, for each split anew.
+        laws: names of laws, which may say how hard they are pooled (see
+            `mixfit.laws.pooled.parse_law`), laws of your own, or names in
+            `mixfit.evaluation.regressors.REGRESSORS`. What is left open is chosen within the rows
+            that are fitted, for each split anew.
+        objective: target, or glob, to its weight in what a mixture is chosen for; all targets
+            alike by default.
         options: how laws are fitted; `FitOptions()` by default. Its seed is that of the
             regressions too.
         jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
     Raises:
-        UsageError: if a name is unknown, or the parts of a split share no target.
+        UsageError: if a name is unknown, the parts of a split share no target, or the objective has
+            one that they do not share.
     """
     contenders = contenders_of(laws)
     options, executor = options or FitOptions(), Executor.of(jobs)
     targets = _common_targets(splits)
     refused = refusals_in(splits, contenders, targets)
-    chosen = _choose_strengths(splits, contenders, targets, refused, options, executor)
+    fitted = _fit_laws(splits, contenders, targets, refused, options, executor)
+    together = fit_together(splits, contenders, targets, refused, options, executor)
+    ready: dict[tuple[int, str], Contender] = {**fitted, **together}
     tasks = []
     for number, split in enumerate(splits.splits):
         for target in targets:
             own = {
-                c.label: chosen.get((number, c.label), c)
+                c.label: ready.get((number, c.label), c)
                 for c in contenders
                 if (c.label, target) not in refused
             }
@@ -70,11 +86,19 @@ def compare_laws(
                     options=options,
                 )
             )
-    results = executor.map(run, tasks, f"comparing {counted(len(laws), 'law')}")
-    outcome = Outcome(splits, contenders, targets, refused, chosen, tasks, results)
+    label = f"predicting by {counted(len(laws), 'law')}"
+    results = executor.map(run, tasks, label)
+    outcome = Outcome(splits, contenders, targets, refused, fitted, tasks, results)
     figures = [pair for contender in contenders for pair in outcome.figures(contender)]
     summaries = outcome.summaries(figure for figure, whole in figures if whole)
-    standings = tuple(outcome.standing(contender, summaries) for contender in contenders)
+    standings = [outcome.standing(contender, summaries) for contender in contenders]
+    choice, compared = choose(standings, outcome.logs())
+    weights = target_weights(targets, objective, whose="the rows compared", name="objective")
+    decisions = {
+        key: decision
+        for contender in contenders
+        for key, decision in outcome.decisions(contender, weights).items()
+    }
     return Comparison(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
@@ -82,42 +106,34 @@ def compare_laws(
         columns=splits.labels,
         figures=tuple(figure for figure, _ in figures),
         summaries=summaries,
-        standings=standings,
-        choice=choose(standings),
+        decisions=decisions,
+        standings=compared,
+        choice=choice,
         notes=notes_on(outcome),
     )
 
 
-def _choose_strengths(
+def _fit_laws(
     splits: Splits,
     contenders: Sequence[Contender],
     targets: Sequence[str],
-    refused: dict[tuple[str, str], str],
+    refused: Mapping[tuple[str, str], str],
     options: FitOptions,
     executor: Executor,
-) -> dict[tuple[int, str], LawContender]:
-    """Give (split, label) to the law, pooled as hard as the split's fitted rows speak for.
-
-    Where nothing can be held out, the contender is refused.
-    """
+) -> dict[tuple[int, str], FittedContender]:
+    """Give (split, label) to the law, fitted to all targets of the split."""
     cases, keys = [], []
-    for contender in contenders:
-        if not (isinstance(contender, LawContender) and isinstance(contender.law, AutoLaw)):
-            continue
-        label = contender.label
-        if not all(can_choose_pool(split.train) for split in splits.splits):
-            reason = "nothing is left to hold out within the rows fitted, as auto must"
-            refused |= {(label, target): reason for target in targets}
-        applicable = [target for target in targets if (label, target) not in refused]
-        for number, split in enumerate(splits.splits if applicable else ()):
-            cases.append((split.train.only(applicable), contender.declared))
-            keys.append((number, label))
-    if not cases:
-        return {}
-    paths = choose_pool(cases, options, jobs=executor)
+    for number, split in enumerate(splits.splits):
+        train = split.train.only(targets)
+        for contender in contenders:
+            applicable = tuple(t for t in targets if (contender.label, t) not in refused)
+            if isinstance(contender, LawContender) and applicable:
+                cases.append(Case(train, contender.law, applicable))
+                keys.append((number, contender.label))
+    fits = fit_all(cases, options, executor)
     return {
-        key: LawContender(PooledLaw(law, path.chosen))
-        for key, (_, law), path in zip(keys, cases, paths, strict=True)
+        key: FittedContender(key[1], fitted, seconds)
+        for key, (fitted, seconds) in zip(keys, fits, strict=True)
     }
 
 

@@ -1,22 +1,19 @@
-"""What a comparison is: its results, and the rule that chooses a law; not how they come about."""
+"""What a comparison is: its results, not how they come about."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mixfit.base.shown import Drawn, Shown
-from mixfit.fitting.result import Candidate, Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from mixfit.base.errors import Note
+    from mixfit.evaluation.decision import Decisions
     from mixfit.evaluation.evaluate import Score
+    from mixfit.fitting.result import Candidate, Choice
 
 AVERAGE = "average"
 TRAIN, TEST = "train", "test"
@@ -66,6 +63,9 @@ class Summary:
     rows: int
 
 
+OBJECTIVE, EACH_TARGET = "objective", "each target"
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison(Shown, Drawn):
     """Several laws on the same splits.
@@ -78,6 +78,8 @@ class Comparison(Shown, Drawn):
         figures: all there are.
         summaries: (law, target or `AVERAGE`, column) to what the table says; not there where a law
             is not applicable.
+        decisions: (law, `OBJECTIVE` or `EACH_TARGET`, column) to what its picks are worth among the
+            mixtures held out; not there where these are too few.
         standings: a law each, in the order asked for.
         choice: the law to use, or None if none can be.
         notes: what a careful reader should know.
@@ -89,6 +91,7 @@ class Comparison(Shown, Drawn):
     columns: tuple[str, ...]
     figures: tuple[Figure, ...]
     summaries: dict[tuple[str, str, str], Summary]
+    decisions: dict[tuple[str, str, str], Decisions]
     standings: tuple[Candidate, ...]
     choice: Choice | None
     notes: tuple[Note, ...]
@@ -100,28 +103,3 @@ class Comparison(Shown, Drawn):
         from mixfit.evaluation.comparison_file import figure_rows
 
         return pd.DataFrame(figure_rows(self))
-
-
-def choose(standings: Sequence[Candidate]) -> Choice | None:
-    """Choose the law with the lowest mean held-out error, or a smaller one that is as good.
-
-    As good is what lies within one standard error, that of the lowest mean. The reason names the
-    laws that have a lower error and may not be chosen.
-    """
-    candidates = [standing for standing in standings if not standing.excluded]
-    if not candidates:
-        return None
-    best = min(candidates, key=lambda s: (s.mre, s.parameters or 0))
-    margin = 0.0 if np.isnan(best.standard_error) else best.standard_error
-    near = [s for s in candidates if s.mre <= best.mre + margin]
-    chosen = min(near, key=lambda s: (s.parameters or 0, s.mre))
-    reason = f"lowest mean held-out MRE, {best.mre:.3g}%"
-    if chosen is not best:
-        reason = (
-            f"mean held-out MRE {chosen.mre:.3g}% with {chosen.parameters} parameters, within one"
-            f" standard error ({margin:.2g}) of the lowest, {best.mre:.3g}% of {best.law} with"
-            f" {best.parameters}"
-        )
-    passed = [s for s in standings if s.excluded and s.mre < chosen.mre]
-    reason += "".join(f"; not {s.law}: {s.excluded}" for s in passed)
-    return Choice(law=chosen.law, reason=reason)

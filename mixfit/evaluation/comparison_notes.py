@@ -31,9 +31,9 @@ def notes_on(outcome: Outcome) -> tuple[Note, ...]:
         if contender.declared is not None:
             notes += _scale_notes(contender.declared, outcome)
         chosen = dict.fromkeys(
-            str(law.law) for (_, own), law in outcome.chosen.items() if own == label
+            str(law.fit.law) for (_, own), law in outcome.fitted.items() if own == label
         )
-        if chosen:
+        if list(chosen) != [label]:
             notes.append(Note("pool", f"{label} chose {', '.join(chosen)}"))
         rows = outcome.nonsense(label)
         if rows:

@@ -1,4 +1,7 @@
-"""Who takes part in a comparison: laws, laws that the rows choose how hard to pool, regressions."""
+"""Who takes part in a comparison.
+
+Laws, laws that the rows choose how hard to pool, laws over all targets at once, and regressions.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,20 @@ import numpy as np
 from mixfit.base.errors import NotApplicableError, UsageError, nearest, parameter
 from mixfit.evaluation.heldout import CONVERGED, Result
 from mixfit.evaluation.regressors import REGRESSORS
-from mixfit.fitting.fit import refusals, target_fit
+from mixfit.evaluation.together import JOINT_LAWS, TogetherContender
+from mixfit.fitting.fit import refusals
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
+from mixfit.laws.pooled import law_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.evaluation.heldout import Contender
     from mixfit.evaluation.regressors import Fitter
+    from mixfit.fitting.result import Fit
     from mixfit.fitting.search import TargetSearch
     from mixfit.laws.law import Law
+    from mixfit.laws.pooled import AutoLaw, PooledLaw
     from mixfit.runs.runs import Runs
     from mixfit.runs.splits import Splits
     from mixfit.runs.target_rows import TargetRows
@@ -54,16 +60,45 @@ class LawContender:
         return refusals(self.declared, runs)
 
     def result(self, search: TargetSearch, parts: Sequence[TargetRows], split: int) -> Result:
-        """Fit and predict (see `mixfit.evaluation.heldout.Contender`)."""
-        assert isinstance(self.law, PooledLaw), "how hard it is pooled is chosen before a fit"
-        fitted = target_fit(search, self.law)
+        """Fail: a law is fitted to all targets of a split first (see `FittedContender`)."""
+        raise AssertionError(f"{self.label} is not fitted")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedContender:
+    """A law that is fitted to the rows of a split.
+
+    Attributes:
+        label: what tables call it.
+        fit: to all its targets.
+        seconds: target to the time that it took, with all that it started from.
+        excluded: why it can never be chosen, or "".
+    """
+
+    label: str
+    fit: Fit
+    seconds: dict[str, float]
+    excluded: str = ""
+
+    @property
+    def declared(self) -> Law:
+        """The law as it was declared."""
+        return self.fit.law.law
+
+    def refused(self, runs: Runs) -> dict[str, str]:
+        """Give the targets that it cannot be fitted to or cannot predict, each with the reason."""
+        return refusals(self.declared, runs)
+
+    def result(self, search: TargetSearch, parts: Sequence[TargetRows], split: int) -> Result:
+        """Predict (see `mixfit.evaluation.heldout.Contender`)."""
+        fitted = self.fit.targets[search.rows.target]
         # A law may overflow far from the rows fitted; whoever counts nonsense sees it.
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = tuple(fitted.predict(rows.N, rows.D, rows.h) for rows in parts)
         return Result(
             predicted,
             fitted.form.count(len(search.rows.domains)),
-            search.seconds(self.law),
+            self.seconds[search.rows.target],
             fitted.status,
             failed=not np.isfinite(fitted.huber),
         )
@@ -122,11 +157,14 @@ def contenders_of(
 def _contender(law: str | Law | PooledLaw | AutoLaw) -> Contender:
     if isinstance(law, str) and law in REGRESSORS:
         return RegressionContender(law, REGRESSORS[law]())
+    if isinstance(law, str) and law in JOINT_LAWS:
+        return TogetherContender(law)
     if isinstance(law, str) and ":" not in law and law not in CATALOGUE:
-        known = [*CATALOGUE, *REGRESSORS]
+        known = [*CATALOGUE, *JOINT_LAWS, *REGRESSORS]
         raise UsageError(
             f"There is no law '{law}'.{nearest(law, known)} Laws: {', '.join(CATALOGUE)};"
-            f" regressions: {', '.join(REGRESSORS)}."
+            f" over all targets at once: {', '.join(JOINT_LAWS)}; regressions:"
+            f" {', '.join(REGRESSORS)}."
         )
     return LawContender(law_of(law))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from mixfit.base.metrics import relative_errors
+from mixfit.evaluation.rule import logs_of
 from mixfit.fitting.search import TargetSearch
 from mixfit.runs.identity import group_together
 
@@ -177,6 +178,19 @@ class HeldOutErrors:
             for number, errors in self._errors.get((contender, target, label), {}).items():
                 means.setdefault(number, []).append(float(np.mean(errors)))
         return {number: float(np.mean(errors)) for number, errors in means.items()}
+
+    def logs(self, contender: Hashable, targets: Sequence[str], label: str) -> Array:
+        """Give the logs of the errors, (mixtures, targets), NaN where there are none.
+
+        Mixtures are those that any contender has under the label.
+        """
+        numbers = sorted({n for key, own in self._errors.items() if key[2] == label for n in own})
+        place = {number: row for row, number in enumerate(numbers)}
+        table = np.full((len(numbers), len(targets)), np.nan)
+        for column, target in enumerate(targets):
+            for number, errors in self._errors.get((contender, target, label), {}).items():
+                table[place[number], column] = np.mean(errors)
+        return logs_of(table)
 
     def standard_error(self, contender: Hashable, targets: Sequence[str], label: str) -> float:
         """Give that of the mean over mixtures; NaN for fewer than two."""

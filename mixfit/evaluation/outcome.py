@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.numbers import counted
-from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, Figure, Summary
+from mixfit.evaluation.comparison import (
+    AVERAGE,
+    EACH_TARGET,
+    OBJECTIVE,
+    TEST,
+    TRAIN,
+    Figure,
+    Summary,
+)
+from mixfit.evaluation.decision import Decisions, decide, objectives
 from mixfit.evaluation.evaluate import ALL_SIZES, mean_of, score_of
 from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, percent_errors
 from mixfit.fitting.result import Candidate
@@ -18,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.evaluation.contenders import LawContender
+    from mixfit.evaluation.contenders import FittedContender
+    from mixfit.evaluation.decision import Decision
     from mixfit.evaluation.evaluate import Score
     from mixfit.evaluation.heldout import Contender, Result, Task
     from mixfit.runs.splits import Splits
@@ -34,7 +44,7 @@ class Outcome:
         contenders: in the order asked for.
         targets: that all parts have losses for.
         refused: (label, target) that cannot be compared, to the reason.
-        chosen: (split, label) to the law, pooled as hard as was chosen for it.
+        fitted: (split, label) to the law, fitted to the split.
         tasks: a target of a split each.
         results: of the tasks, label to result.
     """
@@ -43,7 +53,7 @@ class Outcome:
     contenders: tuple[Contender, ...]
     targets: tuple[str, ...]
     refused: Mapping[tuple[str, str], str]
-    chosen: Mapping[tuple[int, str], LawContender]
+    fitted: Mapping[tuple[int, str], FittedContender]
     tasks: Sequence[Task]
     results: Sequence[Mapping[str, Result]]
 
@@ -145,6 +155,35 @@ class Outcome:
             )
         return summaries
 
+    def decisions(
+        self, contender: Contender, weights: Mapping[str, float]
+    ) -> dict[tuple[str, str, str], Decisions]:
+        """Give what a contender's picks are worth, by kind and column (see `Comparison`).
+
+        Args:
+            contender: whose.
+            weights: target to its weight in the objective.
+        """
+        label = contender.label
+        by_part: dict[tuple[int, int], list[tuple[TargetRows, Array]]] = {}
+        for task, result in self.of(label):
+            for part, pair in enumerate(zip(task.held_out, result.predicted[1:], strict=True)):
+                by_part.setdefault((task.split, part), []).append(pair)
+        made: dict[tuple[str, str, str], list[Decision]] = {}
+        for (split, part), pairs in by_part.items():
+            column = self.splits.splits[split].tests[part].label
+            rows, predicted = zip(*pairs, strict=True)
+            known = {r.target for r in rows}
+            kinds = [(EACH_TARGET, {target: 1.0}) for target in weights if target in known]
+            if known >= set(weights):
+                kinds.append((OBJECTIVE, dict(weights)))
+            for kind, own in kinds:
+                both = objectives(rows, predicted, own)
+                decision = None if both is None else decide(*both)
+                if decision is not None:
+                    made.setdefault((label, kind, column), []).append(decision)
+        return {key: Decisions.of(own) for key, own in made.items()}
+
     def standing(
         self, contender: Contender, summaries: Mapping[tuple[str, str, str], Summary]
     ) -> Candidate:
@@ -161,10 +200,19 @@ class Outcome:
             law=label,
             parameters=max(counts) if counts else None,
             mre=float(np.mean([s.test for s in own])) if own else float("nan"),
-            standard_error=_error_of_mean([s.error for s in own]),
             seconds=sum(result.seconds for result in results) / len(self.splits.splits),
             excluded=contender.excluded or self._excluded(label, results),
         )
+
+    def logs(self) -> dict[str, dict[str, Array]]:
+        """Give label to the decisive parts, to the logs of errors by mixture and target."""
+        return {
+            contender.label: {
+                column: self.errors.logs(contender.label, self.targets, column)
+                for column in self.splits.decisive
+            }
+            for contender in self.contenders
+        }
 
     def _excluded(self, label: str, results: Sequence[Result]) -> str:
         without = [target for target in self.targets if (label, target) in self.refused]
@@ -209,7 +257,3 @@ def _averages(figures: Sequence[tuple[Figure, bool]]) -> Iterator[tuple[Figure, 
             score=mean_of([figure.score for figure in own]),
         )
         yield average, whole
-
-
-def _error_of_mean(errors: Sequence[float]) -> float:
-    return float(np.sqrt(np.sum(np.square(errors))) / len(errors)) if errors else float("nan")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixfit.base.errors import UsageError
 from mixfit.base.files import writing
+from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
     from mixfit.evaluation.evaluate import Evaluation
@@ -38,9 +39,13 @@ def save_predictions(evaluation: Evaluation, runs: Runs, path: str) -> None:
     columns: dict[str, Any] = {f"weight_{d}": runs.h[:, i] for i, d in enumerate(runs.domains)}
     columns |= {"model_size": runs.N, "n_tokens": runs.D}
     for target in evaluation.targets:
+        # What is no loss is written as it was logged, and is not called one.
+        how = (runs.columns.transforms or {}).get(target)
+        observed = undone(runs.losses_of(target), how)
         # A missing loss is an empty cell, not a number.
-        columns[f"{target}_loss"] = pa.array(runs.losses_of(target), from_pandas=True)
-        columns[f"{target}_predicted"] = evaluation.predicted[target]
+        name = f"{target}_loss" if how is None else target
+        columns[name] = pa.array(observed, from_pandas=True)
+        columns[f"{target}_predicted"] = undone(evaluation.predicted[target], how)
     table = pa.table(columns)
     with writing(path) as part:
         if Path(path).suffix.lower() == ".csv":

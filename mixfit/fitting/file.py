@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest
-from mixfit.base.files import write_text
 from mixfit.base.plain import (
     Key,
     NotNegative,
@@ -17,8 +16,8 @@ from mixfit.base.plain import (
     read_document,
     shown,
     to_document,
-    to_yaml,
     without_targets,
+    write_document,
 )
 from mixfit.fitting.result import (
     Choice,
@@ -29,7 +28,8 @@ from mixfit.fitting.result import (
     TargetFit,
 )
 from mixfit.laws.catalogue import find_law
-from mixfit.laws.pooled import PooledLaw, pooled
+from mixfit.laws.law import OURS
+from mixfit.laws.pooled import NONE, Pool, PooledLaw, pooled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -45,7 +45,10 @@ FIT_SCHEMA = "mixfit.fit/1"
 class StoredOptions(FitOptions):
     """The options of a fit, and how hard it is pooled, left out where it is not."""
 
-    pool: Annotated[float | None, Key(omit=True, least=0)] = None
+    delta: float = OURS.delta
+    solver: str = OURS.solver
+    restarts: int = OURS.restarts
+    pool: Omitted[Pool] = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
         FitFile(
             law=fit.law.name,
             domains=fit.domains,
-            options=StoredOptions(**vars(fit.options), pool=fit.law.pool),
+            options=StoredOptions(**vars(fit.options.filled(fit.law.law)), pool=fit.law.pool),
             data=fit.data,
             notes=without_targets(fit.notes),
             selection=fit.selection,
@@ -110,12 +113,12 @@ def _stored_target(target: TargetFit) -> StoredTarget:
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
-    """Write a fit file; ``-`` is standard output.
+    """Write a fit file, as JSON where its name ends in ``.json``; ``-`` is standard output.
 
     Raises:
         InputError: if it cannot be written.
     """
-    write_text(path, to_yaml(fit_to_plain(fit)))
+    write_document(path, fit_to_plain(fit))
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -129,10 +132,11 @@ def load_fit(path: str | Path) -> Fit:
     top = Place(str(path))
     options = {name: value for name, value in vars(file.options).items() if name != "pool"}
     try:
-        law = pooled(find_law(file.law), file.options.pool)
+        pool = NONE if file.options.pool is None else str(file.options.pool)
+        law = pooled(find_law(file.law), pool)
     except UsageError as error:
         raise top.at("options").quoting(error) from None
-    assert isinstance(law, PooledLaw)  # "auto" is no number
+    assert isinstance(law, PooledLaw)  # a file has numbers
     for place, what in _faults(file, top):
         raise place.error(what)
     targets = {
@@ -171,10 +175,9 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
         if not 0 <= own.min <= own.max <= 1:
             yield data.at("weights", domain), "must have 0 <= min <= max <= 1."
     if file.pooling is not None:
-        count = len(file.pooling.values)
-        for numbers in (file.pooling.mean, *file.pooling.errors.values()):
-            if len(numbers) != count:
-                yield top.at("pooling"), "must have one error for each of its values."
+        for name, trial in (("domains", file.pooling.domains), ("targets", file.pooling.targets)):
+            if trial is not None and not len(trial.values) == len(trial.mre) == len(trial.mean):
+                yield top.at("pooling", name), "must have one error for each of its values."
 
 
 def _misnamed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,39 +10,48 @@ import numpy as np
 
 from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
 from mixfit.base.metrics import mean_relative_error
+from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.objective import huber
+from mixfit.fitting.pooling import ROUNDS, Case, choose, distinct, goals_of
 from mixfit.fitting.prior import effective_parameters
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
-from mixfit.fitting.search import TargetSearch
+from mixfit.fitting.search import GRID, Solved, TargetSearch
+from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
+from mixfit.laws.law import OURS
 from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
-    from mixfit.fitting.search import Solved
+    from mixfit.base.arrays import Array
+    from mixfit.fitting.prior import Shapes
+    from mixfit.fitting.result import PoolPath
+    from mixfit.laws.formula import Formula
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
+
+_LITTLE = 0.1  # of a number that the rows decide; less is as good as unmeasured
 
 
 def fit(
     runs: Runs,
-    law: str | Law | PooledLaw = "additive",
+    law: str | Law | PooledLaw | AutoLaw = "additive",
     *,
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
 ) -> Fit:
     """Fit a law to every target of runs: the Huber loss, eq. (6), minimised for each.
 
-    The result depends on the rows, the law, the options and the targets' names, not on `jobs` nor
-    on which other targets there are.
+    The result depends on the rows, the law, the options and the targets, not on `jobs`. Where
+    targets are pooled, as they are by default, each depends on which others there are.
 
     Args:
         runs: the rows to fit.
         law: a law of your own, or the name of one in the catalogue, which may say how hard its
-            domains are pooled, as in ``coupled:0.01`` (see `mixfit.laws.pooled`).
+            parameters are pooled, as in ``coupled:none`` (see `mixfit.laws.pooled.parse_law`).
         options: how; `FitOptions()` by default.
         jobs: processes that targets are spread over, None for one for each processor, or an
             `Executor`. With more than one, a script must guard what it runs by
@@ -50,45 +60,253 @@ def fit(
     Raises:
         UsageError: if there is no such law, or it can be fitted to none of the targets.
     """
-    options = options or FitOptions()
     wanted = law_of(law)
-    if isinstance(wanted, AutoLaw):
-        raise UsageError(f"{wanted}: held-out rows choose it; use fit_auto, or name a strength.")
-    declared = wanted.law
-    refused = refusals(declared, runs)
+    refused = refusals(wanted.law, runs)
     if len(refused) == len(runs.targets):
         targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))
         raise UsageError(
-            f"The law {declared.name} cannot be fitted to {targets}: {reasons}. Choose other"
+            f"The law {wanted.name} cannot be fitted to {targets}: {reasons}. Choose other"
             f" targets with {parameter('targets')}, or another law."
         )
-    tasks = [
-        FitTask(TargetRows.of(runs, target), wanted, options)
-        for target in runs.targets
-        if target not in refused
-    ]
-    outcomes = Executor.of(jobs).map(_fit_target, tasks, f"fitting {wanted}")
-    general = table_notes(runs.N, runs.D, declared)
-    fits = {}
-    for task, outcome in zip(tasks, outcomes, strict=True):
-        rows = task.rows
-        own = [note for note in table_notes(rows.N, rows.D, declared) if note not in general]
-        notes = (*(replace(note, target=rows.target) for note in own), *outcome.notes)
-        fits[rows.target] = replace(outcome, notes=notes)
+    applicable = tuple(target for target in runs.targets if target not in refused)
+    case = Case(runs, wanted, applicable)
+    ((fitted, _),) = fit_all([case], options or FitOptions(), Executor.of(jobs))
     left_out = [
-        Note(
-            "not-applicable", f"left out: {declared.name} cannot be fitted, since {reason}", target
-        )
+        Note("not-applicable", f"left out: {wanted.name} cannot be fitted, since {reason}", target)
         for target, reason in refused.items()
     ]
+    before = len(runs.notes)
+    return replace(fitted, notes=(*runs.notes, *left_out, *fitted.notes[before:]))
+
+
+def fit_all(
+    cases: Sequence[Case], options: FitOptions, executor: Executor
+) -> list[tuple[Fit, dict[str, float]]]:
+    """Fit laws to tables, all at once: what tables and laws have in common is done once.
+
+    Args:
+        cases: rows, laws and the targets that these can be fitted to.
+        options: of the fits.
+        executor: where the work is done.
+
+    Returns:
+        For each case the fit, and target to the seconds that it took, on one core and with all that
+        it started from.
+    """
+    alone = _fit_alone(cases, options, executor)
+    starts = [
+        {target: own.start for target, own in of_case.items() if own.start is not None}
+        for of_case in alone
+    ]
+    chosen = choose(cases, starts, options, executor)
+    settled = _settle(cases, [law for law, _, _ in chosen], alone, options, executor)
+    results = []
+    for case, (law, path, seconds), of_case in zip(cases, chosen, settled, strict=True):
+        shared = seconds / max(len(of_case), 1)
+        times = {target: outcome.seconds + shared for target, outcome in of_case.items()}
+        fits = {target: outcome.fit for target, outcome in of_case.items()}
+        results.append((_fit_of(case, law, path, fits, options), times))
+    return results
+
+
+class FitTask(NamedTuple):
+    """Laws to be fitted to the rows of a target, in a process of its own perhaps."""
+
+    rows: TargetRows
+    laws: tuple[PooledLaw | AutoLaw, ...]
+    options: FitOptions
+
+
+class _Alone(NamedTuple):
+    """A law and the rows of one target, apart from the other targets.
+
+    Attributes:
+        formula: of the target.
+        thetas: strength of the pull between domains to internal parameters, (size,): one, or all
+            of `GRID` where the strength is left open.
+        start: where it is, the natural parameters where the law is pooled hardest.
+        fit: where no other target has a say, the result.
+        seconds: that it took, with all that it started from.
+    """
+
+    formula: Formula
+    thetas: dict[float, Array]
+    start: dict[str, Array] | None
+    fit: TargetFit | None
+    seconds: float
+
+
+def _fit_alone(
+    cases: Sequence[Case], options: FitOptions, executor: Executor
+) -> list[dict[str, _Alone]]:
+    """Fit the laws to each target apart from the others."""
+    tasks, owners = [], []
+    for runs in distinct([case.runs for case in cases]):
+        own = [number for number, case in enumerate(cases) if case.runs is runs]
+        for target in runs.targets:
+            numbers = [number for number in own if target in cases[number].targets]
+            if numbers:
+                laws = tuple(cases[number].law for number in numbers)
+                tasks.append(FitTask(TargetRows.of(runs, target), laws, options))
+                owners.append(numbers)
+    names = dict.fromkeys(str(case.law) for case in cases)
+    label = f"fitting {next(iter(names)) if len(names) == 1 else counted(len(names), 'law')}"
+    alone = [dict[str, _Alone]() for _ in cases]
+    results = executor.map(_fit_target, tasks, label)
+    for task, numbers, of_task in zip(tasks, owners, results, strict=True):
+        for number, outcome in zip(numbers, of_task, strict=True):
+            alone[number][task.rows.target] = outcome
+    return alone
+
+
+def _fit_target(task: FitTask) -> list[_Alone]:
+    search = TargetSearch(task.rows, task.options)
+    return [_alone(search, law) for law in task.laws]
+
+
+def _alone(search: TargetSearch, law: PooledLaw | AutoLaw) -> _Alone:
+    if isinstance(law, AutoLaw):
+        begin = time.perf_counter()
+        wanted = PooledLaw(law.law)
+        thetas = dict(zip(GRID, search.path(wanted, GRID), strict=True))
+        formula = search.objective(wanted).formula
+        seconds = time.perf_counter() - begin
+        return _Alone(formula, thetas, formula.natural(thetas[GRID[0]]), None, seconds)
+    solved = search.solve(law)
+    strength = 0.0 if law.pool is None else law.pool.domains
+    fitted = _described(solved, search.rows, search.options)
+    return _Alone(solved.formula, {strength: solved.theta}, None, fitted, search.seconds(law))
+
+
+class _Settled(NamedTuple):
+    """A target's fit, with where it ended in internal parameters and all the time that it took."""
+
+    fit: TargetFit
+    theta: Array
+    seconds: float
+
+
+def _settle(
+    cases: Sequence[Case],
+    laws: Sequence[PooledLaw],
+    alone: Sequence[Mapping[str, _Alone]],
+    options: FitOptions,
+    executor: Executor,
+) -> list[dict[str, _Settled]]:
+    """Take each law to the strengths chosen for it, the targets to each other where that is asked.
+
+    Targets move in rounds, each to the medians of the others as these stood before the round.
+    """
+    settled = [dict[str, _Settled]() for _ in cases]
+    thetas: list[dict[str, Array]] = []
+    for number, (law, of_case) in enumerate(zip(laws, alone, strict=True)):
+        strength = 0.0 if law.pool is None else law.pool.domains
+        thetas.append({target: own.thetas[strength] for target, own in of_case.items()})
+        if not _together(law, of_case):
+            settled[number] = {
+                target: _Settled(own.fit, own.thetas[strength], own.seconds)
+                for target, own in of_case.items()
+                if own.fit is not None
+            }
+    for turn in range(ROUNDS):
+        tasks, owners = [], []
+        for number, (case, law) in enumerate(zip(cases, laws, strict=True)):
+            targets = [target for target in alone[number] if target not in settled[number]]
+            pulled = _together(law, alone[number])
+            if not targets or (turn < ROUNDS - 1 and not pulled):
+                continue
+            rows = [TargetRows.of(case.runs, target) for target in targets]
+            goals: list[Shapes | None] = [None for _ in targets]
+            if pulled:
+                own = thetas[number]
+                formulas = [alone[number][target].formula for target in targets]
+                goals = [*goals_of(rows, formulas, [own[target] for target in targets])]
+            for target, of_target, goal in zip(targets, rows, goals, strict=True):
+                start = thetas[number][target]
+                tasks.append(_Move(of_target, law, goal, start, turn == ROUNDS - 1, options))
+                owners.append((number, target))
+        moved = executor.map(_move, tasks, "pooling targets") if tasks else []
+        for (number, target), (theta, fitted, seconds) in zip(owners, moved, strict=True):
+            thetas[number][target] = theta
+            if fitted is not None:
+                spent = alone[number][target].seconds + ROUNDS * seconds
+                settled[number][target] = _Settled(fitted, theta, spent)
+    return settled
+
+
+def _together(law: PooledLaw, targets: Collection[str]) -> bool:
+    """Whether the targets of a fit pull each other."""
+    return law.pool is not None and law.pool.across and len(targets) > 1
+
+
+class _Move(NamedTuple):
+    """A target that moves to where the prior pulls it, for the last time or not."""
+
+    rows: TargetRows
+    law: PooledLaw
+    goal: Shapes | None
+    theta: Array
+    last: bool
+    options: FitOptions
+
+
+def _move(task: _Move) -> tuple[Array, TargetFit | None, float]:
+    """Give where it ends, the fit if this is the last time, and the time that it took."""
+    begin = time.perf_counter()
+    objective = TargetSearch(task.rows, task.options).objective(task.law, task.goal)
+    point = descend(objective, task.theta, steps=LAST_STEPS)
+    fitted = None
+    if task.last:
+        solved = Solved(objective, Solution(point, 0), time.perf_counter() - begin)
+        fitted = _described(solved, task.rows, task.options)
+    return point.theta, fitted, time.perf_counter() - begin
+
+
+def _fit_of(
+    case: Case,
+    law: PooledLaw,
+    path: PoolPath | None,
+    fits: dict[str, TargetFit],
+    options: FitOptions,
+) -> Fit:
+    """Put the fits of all targets together, with notes on all."""
+    runs, declared = case.runs, law.law
+    general = table_notes(runs.N, runs.D, declared)
+    noted = {}
+    for target, fitted in fits.items():
+        rows = TargetRows.of(runs, target)
+        own = [note for note in table_notes(rows.N, rows.D, declared) if note not in general]
+        notes = (*(replace(note, target=target) for note in own), *fitted.notes)
+        noted[target] = replace(fitted, notes=notes)
+    pooling = [] if path is None else [path.note()]
+    if isinstance(case.law, AutoLaw) and path is None:
+        text = "the rows have no mixtures to hold out, so that nothing is pooled"
+        pooling.append(Note("not-pooled", text))
     return Fit(
-        law=wanted,
+        law=law,
         domains=runs.domains,
-        options=options,
+        options=options.filled(declared),
         data=FitData.of(runs),
-        targets=fits,
-        notes=(*runs.notes, *left_out, *_pool_notes(wanted, fits.values()), *general),
+        targets=noted,
+        notes=(
+            *runs.notes,
+            *_treatment_notes(declared, options),
+            *pooling,
+            *_pool_notes(law, fits.values()),
+            *general,
+        ),
+        pool_path=path,
     )
+
+
+def _treatment_notes(law: Law, options: FitOptions) -> list[Note]:
+    """Say how a law of others is fitted where that is not how mixfit fits its own."""
+    own = options.of(law)
+    if not own.source or own == replace(OURS, source=own.source):
+        return []
+    hops = "" if own.hops is None else f", {counted(own.hops, 'hop')}"
+    text = f"delta {own.delta:g}, {own.solver}, at most {counted(own.restarts, 'start')}{hops}"
+    return [Note("as-its-authors", f"{law.name} is fitted with {text}: {own.source}")]
 
 
 def _pool_notes(law: PooledLaw, fits: Collection[TargetFit]) -> list[Note]:
@@ -96,12 +314,12 @@ def _pool_notes(law: PooledLaw, fits: Collection[TargetFit]) -> list[Note]:
     shares = []
     for param in law.law.groups:
         own = [fit.effective[param.name] for fit in fits if param.name in fit.effective]
-        if own:
+        if own and param.per_domain:
             k = len(next(iter(fits)).domains)
             shares.append(f"{np.mean(own):.1f} of {k} {param.name}")
     if not shares:
         return []
-    text = f"pooled with strength {law.pool:g}: the rows decide {', '.join(shares)} of a target"
+    text = f"pooled with strength {law.pool}: the rows decide {', '.join(shares)} of a target"
     return [Note("pooled", text if len(fits) == 1 else f"{text}, on average")]
 
 
@@ -125,22 +343,15 @@ def refusals(law: Law, runs: Runs) -> dict[str, str]:
     return refused
 
 
-class FitTask(NamedTuple):
-    """A law to be fitted to the rows of a target, in a process of its own perhaps."""
-
-    rows: TargetRows
-    law: PooledLaw
-    options: FitOptions
-
-
-def _fit_target(task: FitTask) -> TargetFit:
-    return target_fit(TargetSearch(task.rows, task.options), task.law)
-
-
 def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
     """Fit a law to one target, and look at the fit."""
-    rows, solved = search.rows, search.solve(law)
+    return _described(search.solve(law), search.rows, search.options)
+
+
+def _described(solved: Solved, rows: TargetRows, options: FitOptions) -> TargetFit:
+    """Look at a law that is fitted to the rows of a target."""
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
+    shares = _effective(solved)
     status, notes = diagnose(solved, rows.domains)
     return TargetFit(
         target=rows.target,
@@ -148,18 +359,33 @@ def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
         form=solved.formula.law,
         params=solved.formula.natural(solved.theta),
         rows=len(rows),
-        huber=float(huber(rows.loss - predicted, search.options.delta).mean()),
+        huber=float(huber(rows.loss - predicted, solved.objective.delta).mean()),
         mre=mean_relative_error(predicted, rows.loss),
         status=status,
-        effective=_effective(solved),
-        notes=tuple(replace(note, target=rows.target) for note in notes),
+        effective={name: float(own.sum()) for name, own in shares.items()},
+        notes=tuple(
+            replace(note, target=rows.target) for note in (*notes, *_unmeasured(shares, rows))
+        ),
     )
 
 
-def _effective(solved: Solved) -> dict[str, float]:
-    """Give how many numbers of each pooled parameter the rows decide, none where none is pooled."""
+def _effective(solved: Solved) -> dict[str, Array]:
+    """Give how much of each pooled parameter the rows decide, none where none is pooled."""
     penalty = solved.objective.penalty
     if penalty is None:
         return {}
     of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
     return effective_parameters(solved.formula, of_rows, penalty)
+
+
+def _unmeasured(shares: Mapping[str, Array], rows: TargetRows) -> list[Note]:
+    """Name the domains of which the rows decide next to nothing."""
+    by_domain = [own for own in shares.values() if len(own) == len(rows.domains) > 1]
+    if not by_domain:
+        return []
+    most = np.max(by_domain, axis=0)
+    names = [domain for domain, share in zip(rows.domains, most, strict=True) if share < _LITTLE]
+    if not names:
+        return []
+    text = f"the runs say next to nothing of {', '.join(names)}: pooling decides"
+    return [Note("unmeasured", text)]

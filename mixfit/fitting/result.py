@@ -14,8 +14,9 @@ from mixfit.base.shown import Drawn, Shown
 from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.laws.formula import Formula
+from mixfit.laws.law import OURS
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
-from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
+from mixfit.runs.runs import JoinedFiles, SourceFile  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,36 +25,58 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mixfit.base.arrays import Array
-    from mixfit.laws.law import Law
+    from mixfit.laws.law import Law, Treatment
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
+
+_DELTAS = 1e-12, 1e12  # beyond them the Huber loss, or what it is divided by, overflows
+
+
+_SMALLEST_ERROR = 1e-4  # percent; smaller errors are the solver's
+
+
+AUTHORS, MIXFIT = "authors", "mixfit"
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How a fit is made.
+    """How a fit is made. What is None is as the law has it (`mixfit.laws.law.Treatment`).
 
     Attributes:
-        delta: of the Huber loss, eq. (6), in units of the loss.
+        delta: of the Huber loss, eq. (6), in units of the loss; 1e-3 for the laws of the paper and
+            of mixfit.
         seed: of all random numbers.
-        solver: a name in `mixfit.fitting.solvers.SOLVERS`.
-        restarts: random starts at the most.
+        solver: a name in `mixfit.fitting.solvers.SOLVERS`; ``trust-region`` for those.
+        restarts: random starts at the most; 12 for those.
         hops: hops in a row that must find nothing lower before the search ends; as many as the law
-            has parameters where it is None.
+            has parameters for those.
+        treatment: ``authors`` to fit the laws of others as their authors do, ``mixfit`` to fit all
+            laws as those of mixfit.
     """
 
-    delta: float = 1e-3
+    delta: Annotated[float | None, Key(word="auto")] = None
     seed: int = 0
-    solver: str = "trust-region"
-    restarts: int = 12
+    solver: Annotated[str | None, Key(word="auto")] = None
+    restarts: Annotated[int | None, Key(word="auto")] = None
     hops: Annotated[int | None, Key(word="auto")] = None
+    treatment: Annotated[str, Key(omit=True)] = AUTHORS
 
     def __post_init__(self) -> None:
-        if not (self.delta > 0 and np.isfinite(self.delta)):
+        if self.treatment not in (AUTHORS, MIXFIT):
+            raise UsageError(
+                f"There is no treatment '{self.treatment}'. Treatments: {AUTHORS}, {MIXFIT}."
+            )
+        if self.delta is not None and not (self.delta > 0 and np.isfinite(self.delta)):
             raise UsageError(
                 f"delta is {self.delta:g}; it must be a positive number ({parameter('delta')})."
             )
-        if self.solver not in SOLVERS:
+        if self.delta is not None and not _DELTAS[0] <= self.delta <= _DELTAS[1]:
+            least, most = _DELTAS
+            raise UsageError(
+                f"delta is {self.delta:g}; it must be from {least:g} to {most:g}"
+                f" ({parameter('delta')}). It is in the unit of the losses, and 0.001 in the paper."
+            )
+        if self.solver is not None and self.solver not in SOLVERS:
             known = ", ".join(SOLVERS)
             hint = nearest(self.solver, SOLVERS)
             raise UsageError(f"There is no solver '{self.solver}'.{hint} Solvers: {known}.")
@@ -64,11 +87,27 @@ class FitOptions:
                     f"{name} is {value}; it must be {least} or more ({parameter(name)})."
                 )
 
+    def of(self, law: Law) -> Treatment:
+        """Give how a law is fitted: as these options say, and else as the law has it."""
+        return self.treated(law.treatment if self.treatment == AUTHORS else OURS)
+
+    def treated(self, own: Treatment) -> Treatment:
+        """Give a treatment with what these options say."""
+        asked = {name: getattr(self, name) for name in ("delta", "solver", "restarts", "hops")}
+        return replace(own, **{name: x for name, x in asked.items() if x is not None})
+
+    def filled(self, law: Law) -> FitOptions:
+        """Give the options with all that is None as a law has it."""
+        own = self.of(law)
+        return replace(
+            self, delta=own.delta, solver=own.solver, restarts=own.restarts, hops=own.hops
+        )
+
     def at_most(self, *, restarts: int, hops: int) -> FitOptions:
-        """Give the options with fewer restarts and hops, where they are more."""
+        """Give the options with fewer restarts and hops, where they are more or are not said."""
         return replace(
             self,
-            restarts=min(self.restarts, restarts),
+            restarts=restarts if self.restarts is None else min(self.restarts, restarts),
             hops=hops if self.hops is None else min(self.hops, hops),
         )
 
@@ -98,6 +137,7 @@ class FitData:
         model_size: in parameters.
         tokens: in tokens.
         weights: domain to the range of its weight.
+        joined: files that were joined to `files`, if any.
     """
 
     files: tuple[SourceFile, ...]
@@ -107,6 +147,7 @@ class FitData:
     model_size: Range
     tokens: Range
     weights: dict[str, Range]
+    joined: Omitted[JoinedFiles] = None
 
     @classmethod
     def of(cls, runs: Runs) -> FitData:
@@ -119,7 +160,14 @@ class FitData:
             model_size=Range.of(runs.N),
             tokens=Range.of(runs.D),
             weights={d: Range.of(runs.h[:, i]) for i, d in enumerate(runs.domains)},
+            joined=runs.joined,
         )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +185,7 @@ class TargetFit:
         huber: mean Huber loss on them, eq. (6).
         mre: mean relative error on them, in percent.
         status: what became of the search, such as ``converged``.
-        effective: pooled parameter to how many of its numbers the rows decide, of k.
+        effective: pooled parameter to how many of its numbers the rows decide, of k or of 1.
         notes: what a careful reader should know.
     """
 
@@ -180,9 +228,9 @@ class TargetFit:
         ):
             return None
         corner = np.array([[float(domain == self.target) for domain in self.domains]])
-        formula, theta = self.formula()
-        values = formula.term_values(theta, np.ones(1), np.ones(1), corner)[:, 0]
-        return float(sum(v for v, t in zip(values, self.form.terms, strict=True) if t in lasting))
+        formula = Formula(self.form.with_terms(lasting), len(self.domains))
+        theta = formula.internal(self.params)
+        return float(formula.predict(theta, np.ones(1), np.ones(1), corner)[0])
 
     def predict(self, N: Array, D: Array, h: Array) -> Array:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""
@@ -199,8 +247,10 @@ class Candidate:
         parameters: the most that one target needs, or None where that says nothing.
         mre: mean held-out MRE over targets and what was held out, in percent; NaN where it has
             none.
-        standard_error: of the MRE, in percent; NaN where it is not known.
         excluded: why it cannot be chosen, or "".
+        difference: of its errors from those of the law chosen, as a geometric mean of ratios, in
+            percent; NaN where it has none.
+        standard_error: of the difference, in percent.
         parts: what was held out to the MRE on it, in percent.
         seconds: to fit all targets once, on one core.
     """
@@ -208,8 +258,9 @@ class Candidate:
     law: str
     parameters: int | None
     mre: Blank
-    standard_error: Blank
     excluded: str = ""
+    difference: Blank = np.nan
+    standard_error: Blank = np.nan
     parts: Annotated[dict[str, float] | None, Key(omit=True, blank=True)] = None
     seconds: float = field(default=np.nan, compare=False, metadata={"stored": False})
 
@@ -238,32 +289,52 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class PoolPath:
-    """The held-out errors by which it was chosen how hard to pool.
+class Trial:
+    """The held-out errors by which one strength was chosen.
 
     Attributes:
         chosen: the value with the lowest `mean`.
-        tests: what was done, in words.
         values: of the strength, falling.
-        errors: what was held out, to the mean held-out MRE over targets for each value, in percent.
-        mean: geometric mean of the errors of the mixtures held out, of all targets, for each value,
-            in percent.
+        mre: mean over mixtures and targets held out, for each value, in percent.
+        mean: geometric mean likewise.
     """
 
-    chosen: Annotated[float, Key(infinite=True, least=0)]
-    tests: str
-    values: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
-    errors: Annotated[dict[str, tuple[float, ...]], Key(infinite=True, least=0)]
+    chosen: Annotated[float, Key(least=0)]
+    values: Annotated[tuple[float, ...], Key(least=0)]
+    mre: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
     mean: Annotated[tuple[float, ...], Key(infinite=True, least=0)]
 
+    @classmethod
+    def of(cls, values: tuple[float, ...], errors: Array) -> Trial:
+        """Choose by the errors of mixtures and targets held out, (values, errors), in percent."""
+        mean = np.exp(np.log(np.maximum(errors, _SMALLEST_ERROR)).mean(axis=1))
+        return cls(
+            chosen=values[int(np.argmin(mean))],
+            values=values,
+            mre=tuple(errors.mean(axis=1).tolist()),
+            mean=tuple(mean.tolist()),
+        )
+
+
+@dataclass(frozen=True)
+class PoolPath:
+    """How it was chosen how hard to pool.
+
+    Attributes:
+        tests: what was held out, in words.
+        domains: the strength of the pull between domains.
+        targets: that between targets, or None where each was kept apart.
+    """
+
+    tests: str
+    domains: Trial
+    targets: Omitted[Trial] = None
+
     def note(self) -> Note:
-        """Say in a line what was chosen, and the errors for all values."""
-        paths = [
-            f"{column} " + " ".join(f"{error:.3g}" for error in errors)
-            for column, errors in self.errors.items()
-        ]
-        values = " ".join(f"{value:g}" for value in self.values)
-        text = f"auto chose {self.chosen:g}; held-out MRE % for {values}: {'; '.join(paths)}"
+        """Say in a line what was chosen."""
+        text = f"{self.tests} chose how hard to pool: {self.domains.chosen:g} between domains"
+        if self.targets is not None:
+            text += f", {self.targets.chosen:g} between targets"
         return Note("pool", text)
 
 
@@ -272,7 +343,7 @@ class Fit(Shown, Drawn):
     """A law fitted to every target of some runs.
 
     Attributes:
-        law: with how hard its domains' parameters are pulled together, if at all.
+        law: with how hard its parameters are pulled together, if at all.
         domains: in the order of the columns of h.
         options: how it was made.
         data: what it was made on.

@@ -6,24 +6,26 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.fitting.blocks import make_blocks, sampled
 from mixfit.fitting.objective import Objective
-from mixfit.fitting.solvers import SOLVERS, Solution, descend
+from mixfit.fitting.prior import pooling
+from mixfit.fitting.solvers import LAST_STEPS, SOLVERS, Solution, descend
 from mixfit.laws.coefficients import NotContainedError
 from mixfit.laws.formula import Formula
-from mixfit.laws.pooled import PooledLaw
+from mixfit.laws.pooled import NONE, PooledLaw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.base.arrays import Array
+    from mixfit.fitting.blocks import Blocks
+    from mixfit.fitting.prior import Shapes
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.law import Law
     from mixfit.runs.target_rows import TargetRows
 
 # Starts and hops of a table with more rows than this run on so many of them.
@@ -33,6 +35,10 @@ _SHARE_RIDGE = 1e-3
 _SMALLEST_SHARE = 0.02
 _DRAWS = 20
 _PATH_TOLERANCE = 1e-5
+_MOST_HOPS = 64  # of a search that is told nothing: those of large laws would never end
+
+# Strengths of the pull between domains, by which a pooled law is followed down.
+GRID = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,27 +92,44 @@ class TargetSearch:
         )
         self._solved: dict[PooledLaw, Solved] = {}
 
-    def objective(self, law: PooledLaw) -> Objective:
+    def objective(self, law: PooledLaw, centre: Shapes | None = None) -> Objective:
         """Give the objective of a law, in the form that the rows can tell apart.
 
         Args:
             law: which must be applicable (see `mixfit.fitting.fit.refusals`).
+            centre: where other targets pull the parameters (see `mixfit.fitting.prior.centres`).
         """
         rows = self.rows
         form = law.law.bound(rows.domains, rows.target).identified(
             one_model_size=bool(np.ptp(rows.N) == 0), one_token_count=bool(np.ptp(rows.D) == 0)
         )
         formula = Formula(form, rows.mixtures.shape[1], self._n_unit, self._d_unit)
-        return Objective(formula, self._blocks, self.options.delta, law.pool or 0.0)
+        penalty = None if law.pool is None else pooling(formula, law.pool, centre)
+        return Objective(formula, self._blocks, self.options.of(law.law).delta, penalty)
 
     def solve(self, law: PooledLaw) -> Solved:
-        """Fit a law, starting among others from the optima of those that it contains."""
+        """Fit a law, each target apart from the others.
+
+        A law that is not pooled is searched for from many starts, among others from the optima of
+        the laws that it contains. A pooled one is followed down from where it is pooled hardest.
+        """
         if law not in self._solved:
-            self._solved[law] = self._search(law)
+            followed = law.pool is not None and law.pool.domains < GRID[0]
+            self._solved[law] = self._follow(law) if followed else self._search(law)
         return self._solved[law]
 
+    def _follow(self, law: PooledLaw) -> Solved:
+        assert law.pool is not None
+        begin = time.perf_counter()
+        *_, theta = self.path(law, [*(x for x in GRID if x > law.pool.domains), law.pool.domains])
+        objective = self.objective(law)
+        solution = Solution(descend(objective, theta, steps=LAST_STEPS), 0)
+        # What it starts from counts for itself.
+        seconds = time.perf_counter() - begin - self._solved[law.within(GRID[0])].seconds
+        return Solved(objective, solution, seconds)
+
     def _search(self, law: PooledLaw) -> Solved:
-        objective, options = self.objective(law), self.options
+        objective, own = self.objective(law), self.options.of(law.law)
         known = []
         for smaller in law.contains:
             inner = self.solve(smaller)
@@ -114,22 +137,29 @@ class TargetSearch:
                 known.append(objective.formula.embedded(inner.formula, inner.theta))
         begin = time.perf_counter()
         # A stream of its own for each target and law: results do not depend on what else is fitted.
-        names = (self.rows.target, str(law))
-        rng = np.random.default_rng([options.seed, *(zlib.crc32(n.encode()) for n in names)])
+        names = (self.rows.target, str(law).removesuffix(f":{NONE}"))
+        rng = np.random.default_rng([self.options.seed, *(zlib.crc32(n.encode()) for n in names)])
         blocks = sampled(self._blocks, _ENOUGH_ROWS, rng)
         rough = objective if blocks is self._blocks else replace(objective, blocks=blocks)
-        solution = SOLVERS[options.solver](
+        solution = SOLVERS[own.solver](
             objective,
             partial(draw_start, rough),
             known,
             rng=rng,
-            restarts=options.restarts,
-            hops=objective.formula.size if options.hops is None else options.hops,
+            restarts=own.restarts,
+            hops=_hops(objective.formula, law) if own.hops is None else own.hops,
             rough=rough,
         )
         return Solved(objective, solution, time.perf_counter() - begin)
 
-    def path(self, law: Law, strengths: Sequence[float]) -> list[Array]:
+    def path(
+        self,
+        law: PooledLaw,
+        strengths: Sequence[float],
+        *,
+        start: Array | None = None,
+        tolerance: float = _PATH_TOLERANCE,
+    ) -> list[Array]:
         """Follow the optimum of a law from where it is pooled hardest, each the start of the next.
 
         Where all domains are nearly alike there are few local minima, and what is reached from
@@ -137,18 +167,27 @@ class TargetSearch:
 
         Args:
             law: that can be pooled.
-            strengths: falling.
+            strengths: of the pull between domains, falling from `GRID[0]` or more.
+            start: internal parameters to start from; None to search for the first optimum.
+            tolerance: of each descent (see `mixfit.fitting.solvers.descend`).
 
         Returns:
             Internal parameters of the law's objective for each.
         """
-        theta = self.solve(PooledLaw(law, strengths[0])).theta
-        thetas = [theta]
-        for strength in strengths[1:]:
-            objective = self.objective(PooledLaw(law, strength))
-            theta = descend(objective, theta, tolerance=_PATH_TOLERANCE).theta
+        theta = self.solve(law.within(GRID[0])).theta if start is None else start
+        thetas = [theta] if start is None else []
+        for strength in strengths[len(thetas) :]:
+            objective = replace(self.objective(law.within(strength)), blocks=self._rough_blocks)
+            theta = descend(objective, theta, tolerance=tolerance).theta
             thetas.append(theta)
         return thetas
+
+    @cached_property
+    def _rough_blocks(self) -> Blocks:
+        names = [zlib.crc32(name.encode()) for name in (self.rows.target, "path")]
+        return sampled(
+            self._blocks, _ENOUGH_ROWS, np.random.default_rng([self.options.seed, *names])
+        )
 
     def seconds(self, law: PooledLaw) -> float:
         """Give the time that a law that is solved took, with those that it contains."""
@@ -157,7 +196,15 @@ class TargetSearch:
             last = wanted.pop()
             counted.add(last)
             wanted += last.contains
-        return sum(self._solved[each].seconds for each in counted)
+        return sum(self._solved[each].seconds for each in counted if each in self._solved)
+
+
+def _hops(formula: Formula, law: PooledLaw) -> int:
+    """Give how many hops in a row must find nothing lower: as many as there are parameters.
+
+    What all domains have alike counts once, since a law is pooled hardest where it is searched for.
+    """
+    return min(formula.size if law.pool is None else formula.law.count(1), _MOST_HOPS)
 
 
 def draw_start(objective: Objective, rng: np.random.Generator) -> Array:
@@ -169,7 +216,7 @@ def draw_start(objective: Objective, rng: np.random.Generator) -> Array:
     formula = objective.formula
     for _ in range(_DRAWS):
         theta = formula.random(rng)
-        loss, values = objective.at(theta).term_values()
+        loss, values = objective.at(theta).summand_values()
         # A factor cannot mend a term that is below 0, as sums with coefficients of both signs may.
         if np.all(values.mean(axis=1) > 0):
             break

@@ -9,30 +9,31 @@ from dataclasses import replace
 
 from mixfit.base.errors import UsageError, nearest
 from mixfit.laws.coefficients import Constant, PowerSum
-from mixfit.laws.law import Law, Term
-from mixfit.laws.parameters import FREE, NONNEGATIVE
+from mixfit.laws.law import Law, Outer, Term
+from mixfit.laws.parameters import FREE, NONNEGATIVE, Start
 from mixfit.laws.rivals import RIVALS
 
 _E = Constant("E", NONNEGATIVE)
-_ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
-_BETA = Constant("beta", lower=-7.0, upper=2.0)
+_ALPHA = Constant("alpha", lower=-7.0, upper=2.0, across=1.0)
+_BETA = Constant("beta", lower=-7.0, upper=2.0, across=1.0)
 _MIXTURE = PowerSum("C", inner="gamma", outer=-1.0)
-_A_OF_H = PowerSum("C_A", outer="gamma_A", pull=1.0)
-_B_OF_H = PowerSum("C_B", outer="gamma_B", pull=1.0)
+_A_OF_H = PowerSum("C_A", outer="gamma_A", pull=1.0, across=1.0)
+_B_OF_H = PowerSum("C_B", outer="gamma_B", pull=1.0, across=1.0)
 _CONSTANT_TERM = Term("E", _E)
 _N_TERM = Term("A", Constant("A"), n=_ALPHA)
 _D_TERM = Term("B", Constant("B"), d=_BETA)
 _N_TERM_OF_H = Term("A", _A_OF_H, n=_ALPHA)
 _D_TERM_OF_H = Term("B", _B_OF_H, d=_BETA)
-_DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0)
-_ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0)
+_DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0, across=1.0)
+_ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0, across=1.0)
+_KAPPA = Constant("kappa", lower=-3.0, upper=3.0, start=Start(-0.5, 0.5))
 _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
 
 CHINCHILLA = Law(
     "chinchilla",
     "Hoffmann et al. 2022; the paper's eq. (2)",
     (_CONSTANT_TERM, _N_TERM, _D_TERM),
-    candidate="none",
+    candidate=True,
 )
 
 SIMPLE = Law(
@@ -40,7 +41,7 @@ SIMPLE = Law(
     "the paper's eq. (9), with the letters of N and D as everywhere else",
     (_CONSTANT_TERM, Term("S", PowerSum("C", outer="gamma")), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
-    candidate="none",
+    candidate=True,
 )
 
 ADDITIVE = Law(
@@ -48,7 +49,7 @@ ADDITIVE = Law(
     "the paper's eq. (4)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
     contains=(CHINCHILLA,),
-    candidate="none",
+    candidate=True,
 )
 
 JOINT = Law(
@@ -56,7 +57,7 @@ JOINT = Law(
     "the paper's eq. (5)",
     (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM_OF_H, _D_TERM_OF_H),
     contains=(ADDITIVE,),
-    candidate="none",
+    candidate=True,
 )
 
 FULL = Law(
@@ -65,11 +66,10 @@ FULL = Law(
     (
         _CONSTANT_TERM,
         Term("S", _MIXTURE),
-        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha", pull=1.0)),
-        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0)),
+        Term("A", _A_OF_H, n=PowerSum("C_alpha", outer="gamma_alpha", pull=1.0, across=1.0)),
+        Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0, across=1.0)),
     ),
     contains=(JOINT,),
-    candidate="none",
 )
 
 POWERED = Law(
@@ -85,7 +85,7 @@ POWERED = Law(
         ADDITIVE,
         SIMPLE,
     ),
-    candidate="none",
+    candidate=True,
 )
 
 COUPLED = Law(
@@ -98,7 +98,7 @@ COUPLED = Law(
         Term("B", Constant("B"), n=_ETA, d=_BETA),
     ),
     contains=(ADDITIVE,),
-    candidate="none",
+    candidate=True,
 )
 
 COUPLED_LINEAR = Law(
@@ -107,11 +107,10 @@ COUPLED_LINEAR = Law(
     (
         _CONSTANT_TERM,
         _FADING_MIXTURE_TERM,
-        Term("A", PowerSum("A", pull=1.0), n=_ALPHA),
-        Term("B", PowerSum("B", pull=1.0), n=_ETA, d=_BETA),
+        Term("A", PowerSum("A", pull=1.0, across=1.0), n=_ALPHA),
+        Term("B", PowerSum("B", pull=1.0, across=1.0), n=_ETA, d=_BETA),
     ),
     contains=(COUPLED,),
-    candidate="auto",
 )
 
 COUPLED_JOINT = Law(
@@ -127,7 +126,23 @@ COUPLED_JOINT = Law(
         COUPLED,
         JOINT,
     ),
-    candidate="none",
+    candidate=True,
+)
+
+SKALING_INSIDE = Law(
+    "skaling-inside",
+    "mixfit, after Skaling, 2026 (arXiv 2608.07222), with the mixture under its power",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
+    contains=(ADDITIVE,),
+    outer=Outer(("S", "A", "B"), _KAPPA),
+)
+
+SKALING_BESIDE = Law(
+    "skaling-beside",
+    "mixfit, after Skaling, 2026 (arXiv 2608.07222), with the mixture beside its power",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
+    contains=(ADDITIVE,),
+    outer=Outer(("A", "B"), _KAPPA),
 )
 
 DESIGNED: tuple[Law, ...] = (
@@ -140,6 +155,8 @@ DESIGNED: tuple[Law, ...] = (
     COUPLED,
     COUPLED_LINEAR,
     COUPLED_JOINT,
+    SKALING_INSIDE,
+    SKALING_BESIDE,
 )
 
 CATALOGUE: dict[str, Law] = {law.name: law for law in (*DESIGNED, *RIVALS)}

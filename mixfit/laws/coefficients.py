@@ -195,6 +195,10 @@ class Coefficient(ABC):
             NotApplicableError: if there is one.
         """
 
+    def alone(self) -> Coefficient:
+        """Give the function where an exponent with which it shares a parameter is not there."""
+        return self
+
     @property
     def family(self) -> object:
         """Equal for functions that differ only in the names of their parameters."""
@@ -219,6 +223,7 @@ class Constant(Coefficient):
         lower: bound on theta.
         upper: bound on theta.
         start: where a search may start; None for the usual one of the kind.
+        across: how hard a prior pulls the number to that of other targets.
     """
 
     name: str
@@ -227,11 +232,23 @@ class Constant(Coefficient):
     lower: float = -20.0
     upper: float = 40.0
     start: Start | None = None
+    across: float = 0.0
 
     @property
     def params(self) -> tuple[Param, ...]:
         lower = 0.0 if self.kind == NONNEGATIVE else self.lower
-        return (Param(self.name, False, self.kind, lower, self.upper, self.start, scale=True),)
+        return (
+            Param(
+                self.name,
+                False,
+                self.kind,
+                lower,
+                self.upper,
+                self.start,
+                scale=True,
+                across=self.across,
+            ),
+        )
 
     @property
     def text(self) -> str:
@@ -276,6 +293,7 @@ class PowerSum(Coefficient):
         outer: the name of the outer exponent, or its fixed value.
         negative: whether the outer exponent is minus the number named, which is then positive.
         pull: how hard a prior pulls the b_i together, beside the log gamma_i.
+        across: likewise how hard to those of other targets.
     """
 
     name: str
@@ -283,15 +301,26 @@ class PowerSum(Coefficient):
     outer: float | str = 1.0
     negative: bool = False
     pull: float = 0.01
+    across: float = 0.1
 
     @property
     def params(self) -> tuple[Param, ...]:
         corners = Param(
-            self.name, True, POSITIVE, -30.0, 40.0, Start(0.0, 0.7), scale=True, pull=self.pull
+            self.name,
+            True,
+            POSITIVE,
+            -30.0,
+            40.0,
+            Start(0.0, 0.7),
+            scale=True,
+            pull=self.pull,
+            across=self.across,
         )
         params = [corners]
         if self.inner is not None:
-            params.append(Param(self.inner, True, POSITIVE, -7.0, 4.0, Start(-0.7, 0.7), pull=1.0))
+            params.append(
+                Param(self.inner, True, POSITIVE, -7.0, 4.0, Start(-0.7, 0.7), pull=1.0, across=1.0)
+            )
         if isinstance(self.outer, str) and self.negative:
             params.append(Param(self.outer, False, POSITIVE, -5.0, 7.0, Start(0.0, 0.5)))
         elif isinstance(self.outer, str):

@@ -67,6 +67,7 @@ class Param:
             own units, and say nothing of natural numbers.
         pull: how hard, beside others, a prior pulls the domains' internal numbers together where
             parameters are pooled (see `mixfit.fitting.prior`); 0 for not at all.
+        across: likewise how hard it pulls them to those of other targets.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Param:
     start: Start | None = None
     scale: bool = False
     pull: float = 0.0
+    across: float = 0.0
 
     def size(self, k: int) -> int:
         """Count the numbers for k domains."""

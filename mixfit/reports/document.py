@@ -9,13 +9,14 @@ from mixfit._version import __version__
 from mixfit.base.numbers import counted, fixed, number, short
 from mixfit.evaluation.evaluate import mean_of
 from mixfit.evaluation.residuals import ALL, FITTED, UNSEEN, part_scores
+from mixfit.fitting.result import FitOptions
 from mixfit.laws.pooled import AUTO
 from mixfit.reports.evaluate import report_evaluation
 from mixfit.reports.fit import report_fit
 from mixfit.reports.optimize import report_study
 from mixfit.reports.page import Code, Points, Section, Table
 from mixfit.reports.report import Grid, Remark, remarks_of
-from mixfit.runs.columns import MODEL_SIZE, TOKENS
+from mixfit.runs.presets import MODEL_SIZE, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mixfit.fitting.result import Fit
     from mixfit.mixture.result import Baseline, Mixture, Study
     from mixfit.reports.page import Part, Picture
+    from mixfit.runs.columns import Columns
 
 _WORDS = (
     "N is a model's size in parameters, D the length of its training in tokens, and h the mixture:"
@@ -96,7 +98,7 @@ def sections_of(
 def _in_short(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> Iterator[Part]:
     mean = sum(target.mre for target in fit.targets.values()) / len(fit.targets)
     sentences = [
-        f"The {fit.law} law was fitted to {counted(len(fit.targets), 'target')} of runs with"
+        f"The {fit.law.name} law was fitted to {counted(len(fit.targets), 'target')} of runs with"
         f" {counted(fit.data.mixtures, 'mixture')} of {counted(len(fit.domains), 'domain')}; on the"
         f" rows fitted its mean relative error is {fixed(mean)}%."
     ]
@@ -254,7 +256,8 @@ def _again(
     yield "This page:"
     yield Code(made.command)
     files = [("fit", fit_path, fit_sha256)]
-    files += [("fitted", file.path, file.sha256) for file in fit.data.files]
+    joined = fit.data.joined.files if fit.data.joined else ()
+    files += [("fitted", file.path, file.sha256) for file in (*fit.data.files, *joined)]
     if evaluation is not None:
         files += [("predicted", file.path, file.sha256) for file in evaluation.runs.files]
     rows = tuple(dict.fromkeys([*files, *made.files]))
@@ -274,31 +277,47 @@ def fit_command(fit: Fit, path: str) -> str:
     words = ["mixfit", "fit", *dict.fromkeys(file.path for file in data.files)]
     if not data.files:
         words.append("RUNS")
-    law = str(fit.law) if fit.pool_path is None else f"{fit.law.name}:{AUTO}"
-    words += ["--law", AUTO if fit.selection is not None else law]
+    words += ["--law", AUTO if fit.selection is not None else str(fit.law)]
     for condition in data.where:
         words += ["--where", condition]
-    for option, column, found in (
-        ("--model-size", data.columns.model_size, MODEL_SIZE),
-        ("--tokens", data.columns.tokens, TOKENS),
-    ):
-        if column not in found:
-            words += [option, column if isinstance(column, str) else f"{column:.17g}"]
-    if not all(column.startswith("weight_") for column in data.columns.weights.values()):
-        words += [w for column in data.columns.weights.values() for w in ("--weights", column)]
-    targets = data.columns.targets.values()
-    if not all(column.startswith("loss_") or column.endswith("_loss") for column in targets):
-        words += [w for column in targets for w in ("--targets", column)]
-    for option, value, default in (
-        ("--delta", f"{options.delta:g}", "0.001"),
-        ("--solver", options.solver, "trust-region"),
-        ("--restarts", str(options.restarts), "12"),
-        ("--hops", None if options.hops is None else str(options.hops), None),
-        ("--seed", str(options.seed), "0"),
-    ):
-        if value != default and value is not None:
-            words += [option, value]
+    words += _columns(data.columns)
+    if data.joined is not None:
+        words += [w for file in data.joined.files for w in ("--join", file.path)]
+        words += ["--on", data.joined.key]
+    usual = FitOptions()
+    for name in ("delta", "solver", "restarts", "hops", "treatment", "seed"):
+        value = getattr(options, name)
+        if value != getattr(usual, name):
+            words += [f"--{name}", f"{value:.17g}" if isinstance(value, float) else str(value)]
     return " ".join(shlex.quote(word) for word in (*words, "-o", path))
+
+
+def _columns(columns: Columns) -> list[str]:
+    """Give the options that name the columns that are not found without them."""
+    words = []
+    for name, option, column, found in (
+        ("model_size", "--model-size", columns.model_size, MODEL_SIZE),
+        ("tokens", "--tokens", columns.tokens, TOKENS),
+    ):
+        unit = (columns.units or {}).get(name)
+        if not isinstance(column, str):
+            words += ["--set", f"{found[0]}={column:.17g}"]
+        elif unit is not None:
+            words += [option, f"{column}*{unit:.17g}"]
+        elif column not in found:
+            words += [option, column]
+    weights = columns.weights.values()
+    if not all(column.startswith("weight_") for column in weights):
+        words += [word for column in weights for word in ("--weights", column)]
+    single = [column for column in columns.targets.values() if isinstance(column, str)]
+    if not all(column.startswith("loss_") or column.endswith("_loss") for column in single):
+        words += [word for column in single for word in ("--targets", column)]
+    for target, averaged in columns.targets.items():
+        if not isinstance(averaged, str):
+            words += ["--target-group", f"{target}={','.join(averaged)}"]
+    for target, how in (columns.transforms or {}).items():
+        words += ["--transform", f"{target}={how}"]
+    return words
 
 
 def title_of(fit: Fit, path: str) -> tuple[str, str]:
@@ -311,7 +330,7 @@ def title_of(fit: Fit, path: str) -> tuple[str, str]:
         for span in (N, D)
     ]
     return (
-        f"The {fit.law} law of {path}",
+        f"The {fit.law.name} law of {path}",
         f"Fitted with mixfit to {names}: {counted(data.mixtures, 'mixture')} of"
         f" {counted(len(fit.domains), 'domain')}, {spans[0]} parameters, {spans[1]} tokens.",
     )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.numbers import fixed, number
+from mixfit.base.errors import Note
+from mixfit.base.numbers import counted, fixed, number
 from mixfit.reports.report import Grid, Report, remarks_of
 from mixfit.runs.runs import describe
 
 if TYPE_CHECKING:
-    from mixfit.fitting.result import Fit, FitData
+    from collections.abc import Sequence
+
+    from mixfit.fitting.result import Choice, Fit, FitData
+    from mixfit.reports.report import Block
     from mixfit.runs.runs import Runs
+
+_UNPINNED = "not-pinned"  # the code of a note that may list most parameters of a law
 
 
 def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
@@ -23,13 +30,57 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
         runs: that it was made on, if they are at hand, for the first line to say how many rows.
     """
     data = _describe(fit.data) if runs is None else runs.summary
-    notes = fit.notes + tuple(note for target in fit.targets.values() for note in target.notes)
-    return Report((f"{fit.law.name} law on {data}", "", _parameters(fit), ""), remarks_of(notes))
+    own = [note for target in fit.targets.values() for note in target.notes]
+    blocks: list[Block] = [f"{fit.law.name} law on {data}", "", _parameters(fit), ""]
+    if fit.selection is not None and fit.selection.candidates:
+        blocks += [candidates(fit.selection), ""]
+    return Report(tuple(blocks), remarks_of((*fit.notes, *_shorter(own))))
+
+
+def _shorter(notes: Sequence[Note]) -> list[Note]:
+    """Put what the runs do not pin into one note, where targets have too much to list."""
+    unpinned = [note for note in notes if note.code == _UNPINNED]
+    if len({note.text for note in unpinned}) < 2:
+        return list(notes)
+    counts = sorted(note.text.count(",") + 1 for note in unpinned)
+    span = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else f"{counts[0]}"
+    text = (
+        f"{counted(len(unpinned), 'target')} have parameters that the runs do not pin, {span} each;"
+        " the fit file names them"
+    )
+    return [*(note for note in notes if note.code != _UNPINNED), Note("not-pinned", text)]
+
+
+def candidates(selection: Choice) -> Grid:
+    """Lay out the laws that one was chosen among: held-out errors, and differences from it."""
+    labels = next((tuple(c.parts) for c in selection.candidates if c.parts), ())
+    headers = ("candidate", "parameters", *(f"{label}\nMRE %" for label in labels))
+    rows = []
+    for candidate in selection.candidates:
+        parts = candidate.parts or {}
+        cells = [candidate.law, "" if candidate.parameters is None else str(candidate.parameters)]
+        cells += [_blank(parts.get(label, math.nan)) for label in labels]
+        if candidate.law == selection.law:
+            rows.append((*cells, "", "", "chosen"))
+        else:
+            gap = _blank(candidate.difference, sign=True)
+            rows.append((*cells, gap, _blank(candidate.standard_error), candidate.excluded))
+    return Grid(
+        (*headers, "difference\n%", "±", ""),
+        tuple(rows),
+        left=(0, len(headers) + 2),
+        spare=(1,),
+    )
+
+
+def _blank(value: float, *, sign: bool = False) -> str:
+    return fixed(value, 1 if sign else 2, sign=sign) if math.isfinite(value) else ""
 
 
 def _describe(data: FitData) -> str:
     N, D = ((counts.min, counts.max) for counts in (data.model_size, data.tokens))
-    return describe(data.files, "", data.mixtures, len(data.weights), N, D)
+    files = data.files + (data.joined.files if data.joined else ())
+    return describe(files, "", data.mixtures, len(data.weights), N, D)
 
 
 def _parameters(fit: Fit) -> Grid:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from mixfit.runs.runs import Runs
 
 _FOLDS = 5
-# With fewer mixtures, a fold of a fifth of them leaves too few to stand for all.
-_FEW_MIXTURES, _FOLDS_OF_FEW = 40, 10
+_ENOUGH_SIZES = 4  # so that the largest is predicted from three
 _LONGER = 2.0  # times the longest training length fitted that the held-out ones reach
 
 
@@ -247,19 +246,23 @@ def join_splits(plans: Sequence[Splits]) -> Splits:
 
 
 def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
-    """Hold out folds of mixtures, and the largest size or else the longest trainings.
+    """Hold out folds of mixtures, the largest size, and the longest trainings.
+
+    What two sizes say of a third is arbitrary, so that the size is held out where there are
+    four, or nothing else.
 
     Raises:
-        UsageError: if the rows have too few mixtures, sizes and lengths for either.
+        UsageError: if the rows have too few mixtures, sizes and lengths for any.
     """
     plans = []
     if len(runs.mixtures) > 1:
-        folds = _FOLDS_OF_FEW if len(runs.mixtures) < _FEW_MIXTURES else _FOLDS
-        plans.append(split_folds(runs, min(folds, len(runs.mixtures)), seed=seed))
-    if len(np.unique(runs.N)) >= 3:
+        plans.append(split_folds(runs, min(_FOLDS, len(runs.mixtures)), seed=seed))
+    if len(np.unique(runs.N)) >= _ENOUGH_SIZES:
         plans.append(split_sizes(runs, largest_only=True))
-    elif (lengths := split_lengths(runs)) is not None:
+    if (lengths := split_lengths(runs)) is not None:
         plans.append(lengths)
+    if not plans and len(np.unique(runs.N)) >= 3:
+        plans.append(split_sizes(runs, largest_only=True))
     if not plans:
         raise UsageError(
             "There is nothing to hold out, as auto must: the rows have one mixture, fewer than"

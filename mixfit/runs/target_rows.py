@@ -62,6 +62,11 @@ class TargetRows:
         """The weights, (rows, k), the same to the last bit in all rows of a mixture."""
         return self.mixtures[self.mixture]
 
+    @property
+    def own_domain(self) -> int | None:
+        """The domain that the target itself is, if any."""
+        return self.domains.index(self.target) if self.target in self.domains else None
+
     def select(self, rows: Mask | Indices) -> TargetRows:
         """Take some rows, by a mask (rows,) or their indices; the mixtures keep their numbers."""
         return replace(

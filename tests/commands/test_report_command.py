@@ -66,7 +66,7 @@ def test_the_page(inside):
     assert "&lt;script&gt;x&lt;/script&gt;" in page
     for heading in ("In short", "How well it predicts", "The mixture to train on", "Notes"):
         assert f">{heading}</h2>" in page
-    assert "mixfit report fit.yaml runs.csv --mixture mixture.yaml --out report.html" in page
+    assert "mixfit report fit.yaml runs.csv --mixture mixture.yaml -o report.html" in page
     assert "http" not in re.sub(r"base64,[^\"]*", "", page)
 
 

@@ -17,9 +17,9 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import fit_to_plain
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import Candidate, Choice, FitOptions, PoolPath
+from mixfit.fitting.result import Candidate, Choice, FitOptions, PoolPath, Trial
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import PooledLaw
+from mixfit.laws.pooled import Pool, PooledLaw
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import SourceFile
 
@@ -65,7 +65,7 @@ def test_as_many_hops_as_parameters_are_not_a_number(tmp_path, runs):
     text = to_yaml(fit_to_plain(fitted))
     assert "hops: auto" in text
     (tmp_path / "fit.yaml").write_text(text)
-    assert load_fit(tmp_path / "fit.yaml").options == FitOptions()
+    assert load_fit(tmp_path / "fit.yaml").options == FitOptions().filled(fitted.law.law)
 
 
 def test_numbers_without_a_point_are_numbers(tmp_path, runs):
@@ -79,7 +79,8 @@ def test_numbers_without_a_point_are_numbers(tmp_path, runs):
 def whole():
     """A fit with all that a fit file can hold, as plain data."""
     found = random_fit("coupled-linear", 3, 2, 0)
-    path = PoolPath(np.inf, "folds", (np.inf, 0.0), {"new mixtures": (0.5, np.inf)}, (0.5, 0.6))
+    trial = Trial(0.0, (1.0, 0.0), (0.5, np.inf), (0.5, 0.6))
+    path = PoolPath("folds", trial, replace(trial, chosen=1.0))
     candidates = (
         Candidate("additive", 11, 0.5, np.nan, parts={"new mixtures": 0.5}),
         Candidate("trees", None, np.nan, np.nan, "it is no law", {}),
@@ -95,7 +96,7 @@ def whole():
     )
     found = replace(
         found,
-        law=PooledLaw(found.law.law, 0.01),
+        law=PooledLaw(found.law.law, Pool(0.01, 0.1)),
         data=replace(found.data, files=(SourceFile("runs.csv", "0" * 64, 9),), where=("N>1",)),
         notes=(Note("x", "y"),),
         selection=choice,
@@ -109,7 +110,7 @@ def test_a_whole_file_comes_back(tmp_path, whole):
     loaded = load_fit(tmp_path / "fit.yaml")
     save_fit(loaded, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_text() == (tmp_path / "fit.yaml").read_text()
-    assert loaded.law == PooledLaw(CATALOGUE["coupled-linear"], 0.01)
+    assert loaded.law == PooledLaw(CATALOGUE["coupled-linear"], Pool(0.01, 0.1))
     assert type(loaded.options) is FitOptions
 
 
@@ -133,8 +134,8 @@ REMOVE = object()
         ("options.restarts", 0, "restarts is 0; it must be 1 or more (options.restarts)."),
         ("options.hops", "few", "'options.hops' is not a finite number: 'few'."),
         ("options.solver", "basinhopping", "There is no solver 'basinhopping'. Did you mean"),
-        ("options.pool", -1.0, "'options.pool' is -1; it must be 0 or more."),
-        ("options.pool", "auto", "'options.pool' is not a finite number: 'auto'."),
+        ("options.pool.domains", -1.0, "'options.pool.domains' is -1; it must be 0 or more."),
+        ("options.pool.targets", "x", "'options.pool.targets' is not a finite number: 'x'."),
         ("data.model_size.min", 0.0, "'data.model_size' must have a positive min,"),
         ("data.model_size.min", 2e9, "'data.model_size' must have a positive min,"),
         ("data.tokens.max", 1.0, "'data.tokens' must have a positive min,"),
@@ -143,8 +144,8 @@ REMOVE = object()
         ("data.weights.d0", REMOVE, "'data.weights.d0' is missing. Make the file anew."),
         ("data.columns.weights.d9", "x", "'data.columns.weights.d9' is no key of this file."),
         ("data.mixtures", -1, "'data.mixtures' is not a count: -1."),
-        ("pooling.mean", [0.5], "'pooling' must have one error for each of its values."),
-        ("pooling.errors.more", [1.0], "'pooling' must have one error for each"),
+        ("pooling.domains.mean", [0.5], "'pooling.domains' must have one error for each of its"),
+        ("pooling.targets.mre", [1.0], "'pooling.targets' must have one error for each of its"),
         ("targets", {}, "'targets' is empty. Make the file anew."),
         ("targets.t0.rows", -5, "'targets.t0.rows' is not a count: -5."),
         ("targets.t0.huber", -1e-6, "'targets.t0.huber' is -1e-06; it must be 0 or more."),

@@ -21,6 +21,7 @@ from helpers import (
     K,
     draw_mixtures,
     draw_theta,
+    free,
     make_table,
     told_executor,
 )
@@ -33,7 +34,6 @@ from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
-from mixfit.laws.pooled import parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.target_rows import TargetRows
 
@@ -66,7 +66,7 @@ def recovered(name):
     noise = np.exp(NOISE * np.random.default_rng(1).standard_normal(len(exact)))
     both = {"exact": exact, "noisy": exact * noise}
     runs = Runs.from_arrays(runs.N, runs.D, runs.h, both, DOMAINS)
-    return fit(runs, name, options=QUICK, jobs=1), runs, formula, truth["math"]
+    return fit(runs, free(name), options=QUICK, jobs=1), runs, formula, truth["math"]
 
 
 @pytest.mark.parametrize("name", DESIGNED_NAMES)
@@ -105,7 +105,7 @@ class TestRecovery:
 def hubers_of_all_laws(seed):
     runs, _, _ = make_runs(CATALOGUE["coupled-joint"], seed=seed, mixtures=12, noise=NOISE)
     search = TargetSearch(TargetRows.of(runs, "math"), FitOptions(restarts=1, hops=1))
-    return {name: target_fit(search, parse_law(name)).huber for name in DESIGNED_NAMES}
+    return {name: target_fit(search, free(name)).huber for name in DESIGNED_NAMES}
 
 
 @pytest.mark.parametrize(("smaller", "larger"), CONTAINED, ids=[" in ".join(c) for c in CONTAINED])
@@ -128,7 +128,9 @@ def test_powered_never_fits_worse_than_simple_with_negative_gamma(seed):
     loss = formula.predict(theta, N, D, h) * np.exp(NOISE * rng.standard_normal(len(N)))
     runs = Runs.from_arrays(N, D, h, {"math": loss}, DOMAINS)
     options = FitOptions(restarts=1, hops=0)
-    simple, powered = (fit(runs, law, options=options, jobs=1) for law in ("simple", "powered"))
+    simple, powered = (
+        fit(runs, free(law), options=options, jobs=1) for law in ("simple", "powered")
+    )
     assert simple.targets["math"].params["gamma"][0] < 0
     assert powered.targets["math"].huber <= simple.targets["math"].huber * (1 + 1e-9)
 
@@ -143,7 +145,7 @@ def test_one_model_size_or_one_token_count(name, index):
     }
     law = CATALOGUE[name].identified(one_model_size=one_N, one_token_count=one_D)
     runs, formula, truth = make_runs(law, seed=3, **scales)
-    found = fit(runs, name, options=QUICK, jobs=1)
+    found = fit(runs, free(name), options=QUICK, jobs=1)
     target = found.targets["math"]
     assert target.form == law
     assert list(target.params) == [group.name for group in law.groups]
@@ -173,7 +175,7 @@ def three_targets():
 
 @pytest.fixture(scope="module")
 def three_fits(three_targets):
-    return fit(three_targets, "joint", options=FASTEST, jobs=1)
+    return fit(three_targets, free("joint"), options=FASTEST, jobs=1)
 
 
 def assert_same(one, other):
@@ -187,8 +189,8 @@ def assert_same(one, other):
 class TestTargets:
     def test_any_number_of_processes(self, three_targets, three_fits):
         executor, told = told_executor(jobs=2)
-        other = fit(three_targets, "joint", options=FASTEST, jobs=executor)
-        assert told == [("fitting joint", 3), *["a step"] * 3]
+        other = fit(three_targets, free("joint"), options=FASTEST, jobs=executor)
+        assert told == [("fitting joint:none", 3), *["a step"] * 3]
         assert list(other.targets) == ["web", "code", "math"]
         for target, found in three_fits.targets.items():
             assert_same(other.targets[target], found)
@@ -202,22 +204,22 @@ class TestTargets:
             {target: three_targets.losses_of(target)},
             DOMAINS,
         )
-        found = fit(alone, "joint", options=FASTEST, jobs=1)
+        found = fit(alone, free("joint"), options=FASTEST, jobs=1)
         assert_same(found.targets[target], three_fits.targets[target])
 
     def test_missing_losses_are_left_out_for_their_target_alone(self, three_targets, three_fits):
         rows = {target: found.rows for target, found in three_fits.targets.items()}
         assert rows == {"web": 120, "code": 117, "math": 120}
         present = three_targets.select(~np.isnan(three_targets.losses_of("code")))
-        found = fit(present, "joint", options=FASTEST, jobs=1)
+        found = fit(present, free("joint"), options=FASTEST, jobs=1)
         assert_same(found.targets["code"], three_fits.targets["code"])
         assert found.targets["web"].rows == 117
 
     def test_what_a_fit_says_of_its_data(self, three_targets, three_fits):
         data = three_fits.data
-        assert str(three_fits.law) == "joint"
+        assert str(three_fits.law) == "joint:none"
         assert three_fits.domains == DOMAINS
-        assert three_fits.options == FASTEST
+        assert three_fits.options == FASTEST.filled(three_fits.law.law)
         assert data.mixtures == 10
         assert (data.model_size.min, data.model_size.max) == (5e7, 4e8)
         assert (data.tokens.min, data.tokens.max) == (1e9, 1.6e10)
@@ -270,7 +272,9 @@ class TestOptions:
         assert paper.huber <= ours.huber * 1.02
 
     def test_same_seed_same_fit(self, runs):
-        one, other = (fit(runs, "joint", options=FASTEST, jobs=1).targets["math"] for _ in range(2))
+        one, other = (
+            fit(runs, free("joint"), options=FASTEST, jobs=1).targets["math"] for _ in range(2)
+        )
         assert_same(one, other)
 
     @pytest.mark.parametrize(
@@ -282,7 +286,7 @@ class TestOptions:
             (
                 {"solver": "basinhopping"},
                 "There is no solver 'basinhopping'. Did you mean 'basin-hopping'? "
-                "Solvers: trust-region, basin-hopping.",
+                "Solvers: trust-region, basin-hopping, early-stopping.",
             ),
             ({"restarts": 0}, "restarts is 0; it must be 1 or more (restarts)."),
             ({"hops": -1}, "hops is -1; it must be 0 or more (hops)."),
@@ -305,7 +309,7 @@ class TestOptions:
 class TestFrames:
     def test_a_fit_in_a_line(self, three_fits):
         assert re.fullmatch(
-            r"Fit\(joint, 3 targets, 3 domains, mean MRE \d\.\d\d%\)", repr(three_fits)
+            r"Fit\(joint:none, 3 targets, 3 domains, mean MRE \d\.\d\d%\)", repr(three_fits)
         )
         one = three_fits.targets["math"]
         assert repr(one) == f"TargetFit(math: MRE {one.mre:.2f}%, converged)"
@@ -428,7 +432,7 @@ def test_real_runs_reach_the_lowest_objective_known(real_runs, target):
     runs = read_runs(real_runs, targets=[target], where=["model_size>=3e8", "n_tokens>=3.9e9"])
     best = pd.read_csv(real_runs.parent / "best_known.csv").set_index(["law", "target"])
     best = best.loc[("additive", target)]
-    found = fit(runs, "additive", jobs=1).targets[target]
+    found = fit(runs, free("additive"), jobs=1).targets[target]
     assert found.rows == best["rows"]
     assert found.huber / 1e-3 <= best["objective"] * 1.005
     assert found.mre <= best["mre"] + 0.01

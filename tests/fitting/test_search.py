@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers import free
 
 from mixfit.fitting import search
 from mixfit.fitting.blocks import make_blocks, sampled
@@ -11,7 +12,8 @@ from mixfit.fitting.objective import Objective
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.fitting.solvers import descend
-from mixfit.laws.pooled import PooledLaw, parse_law
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.pooled import Pool, PooledLaw, parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.target_rows import TargetRows
 
@@ -35,7 +37,7 @@ def rows():
 
 
 def test_as_many_hops_as_the_law_has_parameters(rows):
-    solved = TargetSearch(rows, FitOptions()).solve(parse_law("chinchilla"))
+    solved = TargetSearch(rows, FitOptions()).solve(free("chinchilla"))
     assert solved.formula.size == 5
     assert solved.solution.hops == 3  # half of 5, as starts agree
 
@@ -49,31 +51,29 @@ class TestLawsContained:
         )
         searched = TargetSearch(rows, FASTEST)
         for name in ("coupled", "joint", "coupled", "coupled-joint"):
-            searched.solve(parse_law(name))
-        assert solved == ["coupled", "additive", "chinchilla", "joint", "coupled-joint"]
+            searched.solve(free(name))
+        assert solved == [
+            *("coupled:none", "additive:none", "chinchilla", "joint:none", "coupled-joint:none")
+        ]
 
     def test_a_solution_does_not_depend_on_which_others_are_asked_for(self, rows):
         together = TargetSearch(rows, FASTEST)
         for name in ("simple", "joint", "coupled-joint"):
-            together.solve(parse_law(name))
-        alone = TargetSearch(rows, FASTEST).solve(parse_law("coupled"))
-        np.testing.assert_array_equal(together.solve(parse_law("coupled")).theta, alone.theta)
-        assert (
-            together.solve(parse_law("coupled")).solution.point.value == alone.solution.point.value
-        )
+            together.solve(free(name))
+        alone = TargetSearch(rows, FASTEST).solve(free("coupled"))
+        np.testing.assert_array_equal(together.solve(free("coupled")).theta, alone.theta)
+        assert together.solve(free("coupled")).solution.point.value == alone.solution.point.value
 
     def test_the_seconds_are_those_of_a_law_and_of_all_that_it_contains(self, rows):
         searched = TargetSearch(rows, QUICK)
-        each = {
-            name: searched.solve(parse_law(name)).seconds for name in ("chinchilla", "additive")
-        }
-        each["simple"] = searched.solve(parse_law("simple")).seconds
-        each["powered"] = searched.solve(parse_law("powered")).seconds
-        assert searched.seconds(parse_law("additive")) == pytest.approx(
+        each = {name: searched.solve(free(name)).seconds for name in ("chinchilla", "additive")}
+        each["simple"] = searched.solve(free("simple")).seconds
+        each["powered"] = searched.solve(free("powered")).seconds
+        assert searched.seconds(free("additive")) == pytest.approx(
             each["chinchilla"] + each["additive"]
         )
         # What two of them contain counts once.
-        assert searched.seconds(parse_law("powered")) == pytest.approx(sum(each.values()))
+        assert searched.seconds(free("powered")) == pytest.approx(sum(each.values()))
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +93,21 @@ class TestPath:
     STRENGTHS = (1.0, 0.1, 0.01, 0.0)
 
     def test_less_pooling_fits_better_and_pulls_more(self, searched):
-        law = parse_law("coupled-linear").law
-        path = searched.path(law, self.STRENGTHS)
-        free = searched.objective(PooledLaw(law))
-        values = [free.at(theta).value for theta in path]
+        law = CATALOGUE["coupled-linear"]
+        path = searched.path(PooledLaw(law), self.STRENGTHS)
+        alone = searched.objective(PooledLaw(law))
+        values = [alone.at(theta).value for theta in path]
         assert values == sorted(values, reverse=True)
-        pulls = [searched.objective(PooledLaw(law, 1.0)).penalty.value(theta) for theta in path]
+        penalty = searched.objective(PooledLaw(law, Pool(1.0))).penalty
+        pulls = [penalty.value(theta) for theta in path]
         assert pulls == sorted(pulls)
         assert pulls[0] < 0.01 * pulls[-1]
 
     def test_each_is_a_minimum_of_its_own_objective(self, searched):
-        law = parse_law("additive").law
-        for theta, strength in zip(searched.path(law, self.STRENGTHS), self.STRENGTHS, strict=True):
-            objective = searched.objective(PooledLaw(law, strength))
+        law = CATALOGUE["additive"]
+        path = searched.path(PooledLaw(law), self.STRENGTHS)
+        for theta, strength in zip(path, self.STRENGTHS, strict=True):
+            objective = searched.objective(PooledLaw(law, Pool(strength)))
             lower = descend(objective, theta).value
             assert objective.at(theta).value <= lower * (1 + 1e-4)
 
@@ -118,17 +120,17 @@ class TestPath:
 class TestDrawStart:
     @pytest.mark.parametrize("name", ["additive", "joint", "coupled-joint"])
     def test_terms_have_the_size_of_the_losses(self, rows, name):
-        objective = TargetSearch(rows, QUICK).objective(parse_law(name))
+        objective = TargetSearch(rows, QUICK).objective(free(name))
         for seed in range(5):
             theta = draw_start(objective, np.random.default_rng(seed))
-            loss, terms = objective.at(theta).term_values()
+            loss, terms = objective.at(theta).summand_values()
             assert np.all(terms.mean(axis=1) >= 0.019 * loss.mean())
             assert terms.sum(axis=0).mean() == pytest.approx(loss.mean(), rel=0.3)
-            free = objective.formula.random(np.random.default_rng(seed))
-            assert objective.at(theta).value < objective.at(free).value
+            drawn = objective.formula.random(np.random.default_rng(seed))
+            assert objective.at(theta).value < objective.at(drawn).value
 
     def test_same_seed_same_start(self, rows):
-        objective = TargetSearch(rows, QUICK).objective(parse_law("joint"))
+        objective = TargetSearch(rows, QUICK).objective(free("joint"))
         one, other = (draw_start(objective, np.random.default_rng(4)) for _ in range(2))
         np.testing.assert_array_equal(one, other)
 
@@ -146,11 +148,11 @@ class TestManyRows:
             return real(self, theta)
 
         monkeypatch.setattr(Objective, "at", at)
-        full = TargetSearch(rows, QUICK).solve(parse_law("additive")).solution.point.value
+        full = TargetSearch(rows, QUICK).solve(free("additive")).solution.point.value
         assert set(widths) == {len(rows)}
         widths.clear()
         monkeypatch.setattr(search, "_ENOUGH_ROWS", 360)
-        solved = TargetSearch(rows, QUICK).solve(parse_law("additive"))
+        solved = TargetSearch(rows, QUICK).solve(free("additive"))
         assert set(widths) == {360, len(rows)}
         assert widths.count(360) > widths.count(len(rows))
         assert solved.solution.point.value == pytest.approx(full, rel=1e-3)

@@ -11,7 +11,7 @@ from results import make_fit, make_runs, make_study
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.result import Candidate, Choice, FitOptions
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import PooledLaw
+from mixfit.laws.pooled import Pool, PooledLaw
 from mixfit.mixture.planner import Planner
 from mixfit.reports.document import Made, fit_command, sections_of, title_of
 from mixfit.reports.page import Code, Points, Section, Table
@@ -104,7 +104,7 @@ def test_how_to_make_it_again():
     parts = sections(make_fit())["How to make this again"]
     codes = [part.text for part in parts if isinstance(part, Code)]
     assert codes == [
-        "mixfit fit RUNS --law additive --weights web --weights code --targets web"
+        "mixfit fit RUNS --law additive:none --weights web --weights code --targets web"
         " --targets 'm|<a>_t_h' -o fit.yaml",
         "mixfit report fit.yaml",
     ]
@@ -121,12 +121,12 @@ def test_a_command_says_what_is_not_usual():
     own = replace(
         fit,
         data=data,
-        law=PooledLaw(CATALOGUE["joint"], 0.01),
+        law=PooledLaw(CATALOGUE["joint"], Pool(0.01)),
         options=FitOptions(delta=0.01, seed=7, hops=3),
     )
     assert fit_command(own, "f.yaml") == (
         "mixfit fit 'my runs.csv' --law joint:0.01 --where 'step>=10' --model-size size"
-        " --tokens 10000000000 --delta 0.01 --hops 3 --seed 7 -o f.yaml"
+        " --set n_tokens=10000000000 --delta 0.01 --hops 3 --seed 7 -o f.yaml"
     )
     choice = Choice(law="joint", reason="it is best", candidates=(Candidate("joint", 3, 1.0, 0.1),))
     assert "--law auto " in fit_command(replace(own, selection=choice), "f.yaml")

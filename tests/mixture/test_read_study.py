@@ -16,7 +16,7 @@ from mixfit.fitting.file import load_fit, save_fit
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
-from mixfit.mixture.stored import load_study
+from mixfit.mixture.read_study import load_study
 
 
 @pytest.fixture
