@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mixfit import plots as _plots  # noqa: F401 (so that results draw themselves)
 from mixfit import reports as _reports  # noqa: F401 (so that results show themselves)
 
 if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers

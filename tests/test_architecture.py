@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "mixture": "base laws runs fitting simplex",
     "design": "base laws runs fitting simplex mixture",
     "reports": "base laws runs fitting evaluation mixture design",
-    "commands": "base laws runs fitting evaluation mixture design reports",
+    "plots": "base laws runs fitting evaluation mixture",
+    "commands": "base laws runs fitting evaluation mixture design reports plots",
     "cli": "base commands",
 }
 # What every room uses; a module more needs a reason, so that this does not become a store-room.

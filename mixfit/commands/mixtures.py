@@ -343,10 +343,7 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
         from mixfit.runs.read import read_mixtures
 
         return read_mixtures(list(sources), fit.domains, like=fit.data.columns)
-    try:
-        runs = _fitted_runs(fit)
-    except MixfitError:  # such as a column that was renamed: they are a help, not a need
-        runs = None
+    runs = fitted_runs(fit)
     return np.zeros((0, len(fit.domains))) if runs is None else runs.mixtures
 
 
@@ -356,7 +353,7 @@ def runs_of_fit(fit: Fit, sources: Texts | None) -> Runs:
     Raises:
         MixfitError: they are not there, or have changed, or cannot be read.
     """
-    found = _fitted_runs(fit, sources)
+    found = _read_fitted(fit, sources)
     if found is None:
         raise UsageError(
             "the runs that were fitted are not where they were, or have changed. Give them with "
@@ -365,7 +362,18 @@ def runs_of_fit(fit: Fit, sources: Texts | None) -> Runs:
     return found
 
 
-def _fitted_runs(fit: Fit, sources: Texts | None = None) -> Runs | None:
+def fitted_runs(fit: Fit) -> Runs | None:
+    """Read the runs that a fit was made on, or give None: they are a help, not a need.
+
+    They are read if their files are still there and have not changed.
+    """
+    try:
+        return _read_fitted(fit)
+    except MixfitError:  # such as a column that was renamed
+        return None
+
+
+def _read_fitted(fit: Fit, sources: Texts | None = None) -> Runs | None:
     from mixfit.base.files import file_sha256
     from mixfit.runs.read import read_runs
 

@@ -10,8 +10,10 @@ from mixfit.commands import options as given
 from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mixfit.base.arrays import Array
+    from mixfit.mixture.planner import Planner
     from mixfit.mixture.result import Mixture, PureTarget, Study
 
 _BUDGET, _ASKED, _COMPARED = "Budget", given.ASKED, "Comparison"
@@ -144,6 +146,13 @@ def optimize(
         str | None,
         given.option("FILE", "Lines 'domain: prefix' for --format megatron or mosaic.", "Output"),
     ] = None,
+    plot: given.Plot = None,
+    kind: Annotated[
+        str | None,
+        given.plot_kind(
+            "weights", "losses", "growth", "influence", "surface", "map", names=("--plot-kind",)
+        ),
+    ] = None,
     out: given.Out = None,
     quiet: given.Quiet = False,
 ) -> None:
@@ -151,10 +160,10 @@ def optimize(
 
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
-    from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
     from mixfit.commands import mixtures as texts
+    from mixfit.commands import pictures
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.files import mixtures_to_plain
     from mixfit.mixture.planner import Planner
@@ -165,7 +174,10 @@ def optimize(
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
     named += [text for text in (prior, prefixes, least_change) if text is not None]
-    check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
+    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    for path in (out, plot):
+        check_out(path, [fit, *(runs or ()), *texts.files_named(named)])
+    pictures.check(plot, kind, sizes, lengths, each_target=each_target)
     loaded = load_fit(fit)
     check_out(out, (*loaded.data.paths, *files_named(runs or ())))
     observed = texts.observed_mixtures(loaded, runs)
@@ -185,31 +197,27 @@ def optimize(
     compared = texts.baselines(baseline or (), loaded)
     room = texts.percent(within, "--within")
     start = None if least_change is None else texts.in_use(least_change, loaded, observed)
-    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
     if not allow_units:
         texts.check_units(loaded, sizes, lengths, asked.available)
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
-    N: tuple[float | None, ...] = sizes or (None,)
-    D: tuple[float | None, ...] = lengths or (None,)
-    budgets = texts.numbers(flops, "--flops")
     searched = (
         texts.span(model_size_range, "--model-size-range"),
         texts.span(tokens_range, "--tokens-range"),
     )
-    mixtures: tuple[Mixture, ...] = ()
+    budgets = texts.numbers(flops, "--flops")
     pure: tuple[PureTarget, ...] = ()
+    mixtures: tuple[Mixture, ...] = ()
     if each_target:
-        pure = planner.each_target(N[0], D[0])
-    elif not budgets:
-        mixtures = planner.grid(N, D)
-    else:
+        pure = planner.each_target(*(values[0] if values else None for values in (sizes, lengths)))
+    elif budgets:
         mixtures = tuple(planner.for_flops(budget, *searched) for budget in budgets)
-    if start is not None and len(mixtures) != 1:
-        raise UsageError("--least-change takes one budget, and not --each-target.")
-    study = None
-    if len(mixtures) == 1:
-        study = planner.study(mixtures[0], compared, least_change=start, within=room)
+    else:
+        mixtures = planner.grid(sizes or (None,), lengths or (None,))
+    study = _study(planner, mixtures, compared, start, room)
+
+    if plot is not None:
+        pictures.draw_optimum(plot, kind, planner, study, mixtures, pure)
 
     def write(path: str) -> None:
         if form == "yaml":
@@ -222,11 +230,29 @@ def optimize(
         write,
         lambda: report_result(f"{loaded.law.name} law of {fit}", mixtures, pure, study),
         quiet=quiet,
+        also_written=[plot],
         always=[
             *([] if len(observed) else [Remark("note", _NONE_OBSERVED)]),
             *([Remark("note", _LEAST_WRITTEN)] if start is not None and form != "yaml" else []),
         ],
     )
+
+
+def _study(
+    planner: Planner,
+    mixtures: Sequence[Mixture],
+    compared: Mapping[str, Array],
+    start: Array | None,
+    room: float,
+) -> Study | None:
+    """Compare the optimum of the one budget that there is with other mixtures."""
+    from mixfit.base.errors import UsageError
+
+    if len(mixtures) == 1:
+        return planner.study(mixtures[0], compared, least_change=start, within=room)
+    if start is not None:
+        raise UsageError("--least-change takes one budget, and not --each-target.")
+    return None
 
 
 def _export(

@@ -110,6 +110,14 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw a picture there: PNG, SVG or PDF by the ending.",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print no notes and no progress."),
@@ -141,7 +149,7 @@ MaxEpochs = Annotated[
 # Options that are not called as the function or its parameter in Python is, by command.
 OTHER_NAMES = {
     "fit": {"target_groups": "--target-group"},
-    "eval": {"target_groups": "--target-group"},
+    "eval": {"domain": "--plot-domain", "target_groups": "--target-group"},
     "compare": {
         "labels": "--test",
         "objective": "--target",
@@ -161,6 +169,7 @@ OTHER_NAMES = {
         "no_worse_than_mixture": "--no-worse-than",
         "targets": "--target",
     },
+    "report": {"target_groups": "--target-group"},
 }
 
 
@@ -172,6 +181,17 @@ def option_of(command: str) -> Callable[[str], str]:
     """
     others = OTHER_NAMES.get(command, {})
     return lambda name: others.get(name, "--" + name.replace("_", "-"))
+
+
+def plot_kind(default: str, *others: str, names: tuple[str, ...] = ()) -> typer.models.OptionInfo:
+    """Declare the option of the kind of picture, with the kinds that a command draws."""
+    option: typer.models.OptionInfo = typer.Option(
+        *names,
+        metavar="KIND",
+        help=f"Of picture: {', '.join((default, *others))}. [default: {default}]",
+        show_default=False,
+    )
+    return option
 
 
 def executor(jobs: int | None, cluster: str | None, *, quiet: bool) -> Executor:

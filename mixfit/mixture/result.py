@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.numbers import fixed, short
-from mixfit.base.shown import Shown
+from mixfit.base.shown import Drawn, Shown
 from mixfit.mixture.exports import Blend
 from mixfit.runs.transforms import as_logged
 
@@ -24,7 +24,7 @@ CERTIFIED = 1e-6  # of the objective
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(Shown):
+class Mixture(Shown, Drawn):
     """The best mixture found for one budget.
 
     Attributes:
@@ -167,7 +167,7 @@ class PureTarget:
 
 
 @dataclass(frozen=True, eq=False)
-class Study(Shown):
+class Study(Shown, Drawn):
     """A best mixture with all that helps to judge it.
 
     Attributes:
