@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -108,12 +109,14 @@ def main() -> None:
     try:
         streams.guard()
         try:
-            app(obj=asked)
+            app(obj=asked, prog_name="mixfit")
         finally:
             sys.stdout.flush()
     except MixfitError as error:
         text = error.said_with(option_of(asked.get("command", "")))
-        _end(f"error: {streams.visible(text)}", 2)
+        # A message of several faults has a line each; a name in it may hold line ends too.
+        lines = re.split(r"\n(?=also: |and [0-9,]+ fault)", text)
+        _end("error: " + "\n".join(streams.visible(line) for line in lines), 2)
     except MemoryError:
         _end("error: there is not enough memory. Take fewer rows, or fewer --jobs.", 2)
     except _StoppedError as stopped:

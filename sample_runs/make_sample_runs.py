@@ -168,7 +168,7 @@ def draw_params(law: str, k: int, own: int | None, rng: np.random.Generator) -> 
         params["C"][own] *= OWN_DOMAIN
     theta = formula.internal(params)
     uniform = np.full((1, k), 1.0 / k)
-    sizes = formula.term_values(theta, np.array([REFERENCE_N]), np.array([REFERENCE_D]), uniform)
+    sizes = formula.summand_values(theta, np.array([REFERENCE_N]), np.array([REFERENCE_D]), uniform)
     factors = np.ones(len(sizes))
     for index, term in enumerate(formula.law.terms):
         if term.role in TERM_SIZES:

@@ -27,8 +27,9 @@ REAL_RUNS = ROOT.parent / "shared" / "data" / "slimpajama_small.csv"
 def mixfit(tmp_path):
     """Run the installed program in a folder of its own; gives the finished process."""
 
-    def run(*arguments, columns=None, **options):
+    def run(*arguments, columns=None, env_extra=None, **options):
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
+        environment |= env_extra or {}
         if columns is not None:
             environment["COLUMNS"] = str(columns)
         done = subprocess.run(

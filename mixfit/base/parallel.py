@@ -70,7 +70,12 @@ class Executor:
                 ``tcp://host:8786``; a task whose worker is lost is given to another.
             progress: from what is being done and the number of steps to a context that gives a
                 function to be called after each step.
+
+        Raises:
+            WorkerError: if the address is none.
         """
+        if cluster is not None:
+            _check_address(cluster)
         self._jobs, self._cluster, self._progress = jobs, cluster, progress
 
     @classmethod
@@ -212,7 +217,6 @@ def _on_cluster(address: str) -> Iterator[futures.Executor]:
             f"{parameter('cluster')} needs Dask, which is not installed:"
             " pip install 'mixfit[cluster]'."
         ) from None
-    _check_address(address)
     with _dask_is_quiet():
         _require_scheduler(address)
         with Client(address, timeout="5s", set_as_default=False) as client:
@@ -250,14 +254,6 @@ def _check_address(address: str) -> None:
             f"{parameter('cluster')} {address!r} is no address of a Dask scheduler. Give the one"
             " that 'dask scheduler' prints, such as tcp://host:8786."
         )
-    if match[1] == "tls":
-        from distributed.security import Security
-
-        if Security().get_connection_args("client").get("ssl_context") is None:
-            raise WorkerError(
-                f"{parameter('cluster')} {address}: Dask's configuration names no certificates for"
-                " tls. Set them there (distributed.comm.tls), or use tcp."
-            )
 
 
 def _require_scheduler(address: str) -> None:
@@ -265,6 +261,14 @@ def _require_scheduler(address: str) -> None:
     import asyncio
 
     from distributed.core import rpc
+    from distributed.security import Security
+
+    tls = Security().get_connection_args("client").get("ssl_context")
+    if address.startswith("tls:") and tls is None:
+        raise WorkerError(
+            f"{parameter('cluster')} {address}: Dask's configuration names no certificates for tls."
+            " Set them there (distributed.comm.tls), or use tcp."
+        )
 
     async def ask() -> None:
         async with rpc(address, timeout=_PATIENCE) as scheduler:

@@ -236,7 +236,8 @@ def read_document(record: type[T], schema: str, path: str | Path) -> T:
 
 def _is_pipe(path: str | Path) -> bool:
     with suppress(OSError, ValueError):
-        return not stat.S_ISREG(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
     return False
 
 
@@ -256,7 +257,8 @@ def load_yaml(path: str | Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}).") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be read as text ({why}).") from None
     if len(data) > _LARGEST_FILE:
         raise InputError(f"{path}: is larger than {_LARGEST_FILE >> 20} MiB. Give another file.")
     try:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _OUTPUT, _ERROR = 1, 2
 # What a terminal obeys: control characters but tabs, what turns the direction of text, line ends.
-_OBEYED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_OBEYED = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def visible(text: str) -> str:

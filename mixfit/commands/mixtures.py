@@ -107,8 +107,8 @@ def check_units(
         for value in values:
             if not fitted.min / BEYOND <= value <= fitted.max * BEYOND and value > 0:
                 text = (
-                    f"{option} {value:g} is more than {BEYOND:,.0f} times beyond what was fitted, "
-                    f"{short(fitted.min)} to {short(fitted.max)}"
+                    f"{option} {short(value)} is more than {BEYOND:,.0f} times beyond what was "
+                    f"fitted, {short(fitted.min)} to {short(fitted.max)}"
                 )
                 raise UsageError(f"{said(text, value, fitted.min, fitted.max)} {insist}")
     for domain, tokens in available.items():

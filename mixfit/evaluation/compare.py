@@ -22,7 +22,7 @@ from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
 from mixfit.evaluation.rule import choose
 from mixfit.evaluation.together import fit_together
-from mixfit.fitting.fit import fit_all
+from mixfit.fitting.fit import fit_all, treatment_notes
 from mixfit.fitting.pooling import Case
 from mixfit.fitting.result import FitOptions
 from mixfit.runs.target_rows import TargetRows
@@ -99,6 +99,12 @@ def compare_laws(
         for contender in contenders
         for key, decision in outcome.decisions(contender, weights).items()
     }
+    treated = [
+        note
+        for contender in contenders
+        if contender.declared is not None
+        for note in treatment_notes(contender.declared, options)
+    ]
     return Comparison(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
@@ -109,7 +115,7 @@ def compare_laws(
         decisions=decisions,
         standings=compared,
         choice=choice,
-        notes=notes_on(outcome),
+        notes=(*notes_on(outcome), *treated),
     )
 
 

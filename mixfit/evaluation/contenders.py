@@ -18,7 +18,7 @@ from mixfit.evaluation.regressors import REGRESSORS
 from mixfit.evaluation.together import JOINT_LAWS, TogetherContender
 from mixfit.fitting.fit import refusals
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import law_of
+from mixfit.laws.pooled import AUTO, law_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +157,11 @@ def contenders_of(
 def _contender(law: str | Law | PooledLaw | AutoLaw) -> Contender:
     if isinstance(law, str) and law in REGRESSORS:
         return RegressionContender(law, REGRESSORS[law]())
+    if law == AUTO:
+        raise UsageError(
+            f"{parameter('law')} {AUTO} is no law: 'mixfit fit' chooses with it. Name the laws to"
+            " compare, or leave them out."
+        )
     if isinstance(law, str) and law in JOINT_LAWS:
         return TogetherContender(law)
     if isinstance(law, str) and ":" not in law and law not in CATALOGUE:

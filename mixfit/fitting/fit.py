@@ -290,7 +290,7 @@ def _fit_of(
         targets=noted,
         notes=(
             *runs.notes,
-            *_treatment_notes(declared, options),
+            *treatment_notes(declared, options),
             *pooling,
             *_pool_notes(law, fits.values()),
             *general,
@@ -299,8 +299,13 @@ def _fit_of(
     )
 
 
-def _treatment_notes(law: Law, options: FitOptions) -> list[Note]:
-    """Say how a law of others is fitted where that is not how mixfit fits its own."""
+def treatment_notes(law: Law, options: FitOptions) -> list[Note]:
+    """Say how a law of others is fitted where that is not how mixfit fits its own.
+
+    Args:
+        law: as it was declared.
+        options: of the fit.
+    """
     own = options.of(law)
     if not own.source or own == replace(OURS, source=own.source):
         return []

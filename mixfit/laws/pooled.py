@@ -122,9 +122,10 @@ class AutoLaw:
 def parse_law(text: str) -> PooledLaw | AutoLaw:
     """Read a law and how hard it is pooled, as after the colon in ``coupled:none``.
 
-    That is ``auto`` (the default where a law can be pooled, but for the laws of others), ``domains`` (auto, with each target
-    apart from the others), ``none``, or numbers of 0 or more: how hard the domains are pulled to
-    each other, and after a plus how hard the targets, and their exponents.
+    That is ``auto`` (the default where a law can be pooled, but for the laws of others),
+    ``domains`` (auto, with each target apart from the others), ``none``, or numbers of 0 or more:
+    how hard the domains are pulled to each other, and after a plus how hard the targets, and their
+    exponents.
 
     >>> parse_law("coupled:0.01").pool, parse_law("coupled:0.01+0.1+0.003").pool.targets
     (Pool(domains=0.01, targets=0.0, exponents=0.0), 0.1)

@@ -71,17 +71,12 @@ def suspect(N: tuple[float, float], D: tuple[float, float]) -> bool:
 
 
 def meant(value: float, low: float, high: float) -> str:
-    """Give the unit with which a number lies nearest to a range, such as ``B``, or "" for none.
+    """Give the unit with which a number is in a range or above it, such as ``B``, or "" for none.
 
-    >>> meant(150, 4e9, 5e10), meant(7, 1e8, 1e9)
+    >>> meant(150, 1e9, 16e9), meant(7, 1e8, 1e9)
     ('B', 'B')
     """
-    distance = {
-        name: max(low / (value * factor), value * factor / high, 1.0)
-        for name, factor in UNITS.items()
-    }
-    nearest = min(distance, key=lambda name: distance[name])
-    return nearest if distance[nearest] <= BEYOND else ""
+    return _first(lambda factor: low <= value * factor <= high * BEYOND)
 
 
 def _plausible(N: Array, D: Array) -> Mask:

@@ -206,3 +206,28 @@ def test_budgets_in_units_that_cannot_be_right(mixfit, layouts, options, said):
     done = mixfit("optimize", "fit.yaml", *options)
     assert (done.returncode, done.stderr) == (2, f"error: {said}\n")
     assert mixfit("optimize", "fit.yaml", *options, "--allow-units").returncode == 0
+
+
+def test_every_fault_has_a_line(mixfit, layouts):
+    runs = pd.read_csv(layouts / "slimpajama.csv")
+    runs.assign(model_size=runs["model_size"] / 1e6, n_tokens=runs["n_tokens"] / 1e9).to_csv(
+        layouts / "small.csv", index=False
+    )
+    done = mixfit("fit", "small.csv")
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: small.csv: column model_size holds 100 to 1K, and N is a")
+    assert second.startswith("also: small.csv: column n_tokens holds 2 to 20, and D is a number")
+    units = ["--model-size", "model_size*1M", "--tokens", "n_tokens*1B"]
+    assert mixfit("fit", "small.csv", *units, *QUICK, "-o", "fit.yaml").returncode == 0
+    # The fit knows its units: what follows is in parameters and in tokens.
+    best = mixfit("optimize", "fit.yaml", "--model-size", "1B", "--tokens", "20B", "-q")
+    assert mixfit("fit", "slimpajama.csv", *QUICK, "-o", "same.yaml").returncode == 0
+    same = mixfit("optimize", "same.yaml", "--model-size", "1B", "--tokens", "20B", "-q")
+    assert best.stdout.replace("fit.yaml", "same.yaml") == same.stdout
+    assert mixfit("eval", "fit.yaml", "small.csv").returncode == 0
+
+
+def test_the_shell_can_complete_commands(mixfit):
+    for shell in ("bash", "zsh", "fish"):
+        done = mixfit(env_extra={"_MIXFIT_COMPLETE": f"source_{shell}"})
+        assert (done.returncode, "mixfit" in done.stdout) == (0, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -419,6 +420,18 @@ class TestPredict:
         assert three_fits.predict(rounded)["web"] == pytest.approx(expected, rel=1e-2)
         with pytest.raises(UsageError, match="has no column 'books'"):
             three_fits.predict(frame.drop(columns="books"))
+
+    def test_a_data_frame_whose_columns_are_in_other_units(self, three_fits):
+        columns = replace(
+            three_fits.data.columns, model_size="size", tokens="len", units={"tokens": 1e9}
+        )
+        found = replace(three_fits, data=replace(three_fits.data, columns=columns))
+        expected = found.predict([1e9, 2e9], [1e10, 3e10], [[0.5, 0.2, 0.3]])["web"]
+        h = dict(zip(found.domains, (0.5, 0.2, 0.3), strict=True))
+        own = pd.DataFrame({"size": [1e9, 2e9], "len": [10.0, 30.0], **h})
+        np.testing.assert_allclose(found.predict(own)["web"], expected)
+        plain = pd.DataFrame({"N": [1e9, 2e9], "D": [1e10, 3e10], **h})
+        np.testing.assert_allclose(found.predict(plain)["web"], expected)
 
     def test_a_law_without_mixtures(self):
         runs, _, _ = make_runs(CATALOGUE["chinchilla"], mixtures=3)
