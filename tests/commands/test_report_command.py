@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from mixfit.base.errors import MixfitError
 from mixfit.cli import app
 from mixfit.commands.options import option_of
+from mixfit.commands.tables import TableOptions
 
 EVIL = "<script>x</script>"
 QUICK = ["--restarts", "1", "--hops", "0", "--jobs", "1"]
@@ -179,3 +180,13 @@ def test_in_a_browser(inside, tmp_path, width, dark):
     assert found["wide"] >= 10
     assert (found["scripts"], found["fetched"]) == (0, [])
     assert (found["ground"] < 0.1) == dark
+
+
+def test_the_options_of_tables_as_words():
+    options = TableOptions(
+        weights=["w_*"], set_=["N=1B"], where=["a>1", "b<2"], target_group=["q=x"], allow_units=True
+    )
+    assert options.words() == [
+        *("--weights", "w_*", "--set", "N=1B", "--where", "a>1", "--where", "b<2"),
+        *("--target-group", "q=x", "--allow-units"),
+    ]
