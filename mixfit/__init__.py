@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.fitting.file import load_fit as load_fit
     from mixfit.fitting.file import save_fit as save_fit
     from mixfit.fitting.fit import fit as fit
+    from mixfit.fitting.resamples import resample as resample
     from mixfit.fitting.result import Fit as Fit
     from mixfit.fitting.result import FitOptions as FitOptions
     from mixfit.fitting.result import TargetFit as TargetFit
@@ -53,6 +54,7 @@ _NAMES = {
     "evaluation.evaluate": ("Evaluation", "evaluate"),
     "fitting.file": ("load_fit", "save_fit"),
     "fitting.fit": ("fit",),
+    "fitting.resamples": ("resample",),
     "fitting.result": ("Fit", "FitOptions", "TargetFit"),
     "mixture.constraints": ("Constraints",),
     "mixture.planner": ("Planner", "optimize"),

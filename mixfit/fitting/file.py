@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest
+from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest, parameter
 from mixfit.base.files import write_text
 from mixfit.base.plain import (
     Key,
@@ -20,6 +21,7 @@ from mixfit.base.plain import (
     to_yaml,
     without_targets,
 )
+from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
     Choice,
     Fit,
@@ -28,13 +30,14 @@ from mixfit.fitting.result import (
     PoolPath,
     TargetFit,
 )
+from mixfit.fitting.uncertainty import Ends, Errors, Params, ResampleFile
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.pooled import NONE, Pool, PooledLaw, pooled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from pathlib import Path
 
+    from mixfit.base.arrays import Array
     from mixfit.laws.law import Law
 
 
@@ -53,11 +56,13 @@ class StoredTarget:
     """A `TargetFit`, with its parameters by domain; the law and the domains stand elsewhere."""
 
     rows: int
-    params: dict[str, dict[str, float] | float]
+    params: Params
     huber: NotNegative
     mre: NotNegative
     status: str
     effective: Annotated[dict[str, float] | None, Key(omit=True, least=0)] = None
+    low: Ends = None
+    high: Ends = None
     notes: tuple[Note, ...] = ()
 
 
@@ -72,11 +77,18 @@ class FitFile:
     notes: tuple[Note, ...]
     selection: Omitted[Choice] = None
     pooling: Omitted[PoolPath] = None
+    resamples: Omitted[ResampleFile] = None
+    errors: Omitted[Errors] = None
     targets: dict[str, StoredTarget]
 
 
-def fit_to_plain(fit: Fit) -> dict[str, Any]:
-    """Give a fit as plain data, as it stands in a fit file."""
+def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, Any]:
+    """Give a fit as plain data, as it stands in a fit file.
+
+    Args:
+        fit: the fit.
+        resamples: the file that its resamples stand in.
+    """
     return to_document(
         FIT_SCHEMA,
         FitFile(
@@ -87,35 +99,57 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
             notes=without_targets(fit.notes),
             selection=fit.selection,
             pooling=fit.pool_path,
-            targets={name: _stored_target(target) for name, target in fit.targets.items()},
+            resamples=resamples,
+            errors=fit.errors,
+            targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
 
 
-def _stored_target(target: TargetFit) -> StoredTarget:
-    params: dict[str, dict[str, float] | float] = {}
-    for group in target.form.groups:
-        numbers = [float(x) for x in target.params[group.name]]
-        by_domain = group.per_domain
-        params[group.name] = (
-            dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
-        )
+def _stored_target(fit: Fit, target: TargetFit) -> StoredTarget:
+    low, high = None, None
+    if fit.resamples is not None:
+        low, high = (_by_domain(target, x) for x in fit.resamples.intervals(target.target))
     own = {name: getattr(target, name) for name in ("rows", "huber", "mre", "status")}
     return StoredTarget(
         **own,
-        params=params,
+        params=_by_domain(target, target.params),
         effective=target.effective or None,
+        low=low,
+        high=high,
         notes=without_targets(target.notes),
     )
 
 
+def _by_domain(target: TargetFit, params: Mapping[str, Array]) -> Params:
+    """Give natural parameters as a file has them: a number, or domain to number."""
+    found: Params = {}
+    for group in target.form.groups:
+        numbers = [float(x) for x in params[group.name]]
+        by_domain = group.per_domain
+        found[group.name] = (
+            dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
+        )
+    return found
+
+
 def save_fit(fit: Fit, path: str | Path) -> None:
-    """Write a fit file; ``-`` is standard output.
+    """Write a fit file, and its resamples, if there are any, beside it; ``-`` is standard output.
 
     Raises:
         InputError: if it cannot be written.
+        UsageError: if there are resamples, and no place beside the file for them.
     """
-    write_text(path, to_yaml(fit_to_plain(fit)))
+    stored = None
+    if fit.resamples is not None:
+        if str(path) == "-":
+            raise UsageError(
+                f"{parameter('resamples')} stand in a file beside the fit: give"
+                f" {parameter('out')} the name of a file."
+            )
+        forms = {name: target.form for name, target in fit.targets.items()}
+        stored = save_resamples(fit.resamples, forms, fit.domains, path)
+    write_text(path, to_yaml(fit_to_plain(fit, stored)))
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -140,15 +174,25 @@ def load_fit(path: str | Path) -> Fit:
         name: _target_of(name, target, law.law, file.domains, top.at("targets", name, "params"))
         for name, target in file.targets.items()
     }
+    notes, resamples = file.notes, None
+    if file.resamples is not None:
+        forms = {name: target.form for name, target in targets.items()}
+        found = load_resamples(file.resamples, forms, file.domains, path)
+        if isinstance(found, Note):
+            notes = (*notes, found)
+        else:
+            resamples = found
     return Fit(
         law=law,
         domains=file.domains,
         options=FitOptions(**options),
         data=file.data,
         targets=targets,
-        notes=file.notes,
+        notes=notes,
         selection=file.selection,
         pool_path=file.pooling,
+        resamples=resamples,
+        errors=file.errors,
     )
 
 
@@ -168,6 +212,12 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
         (data.at("columns", "weights"), file.data.columns.weights),
     ):
         yield from _misnamed(names, file.domains, where)
+    if (file.resamples is None) != (file.errors is None):
+        yield top.at("errors"), "stands beside 'resamples', and not alone. Make the file anew."
+    if file.errors is not None:
+        yield from _misnamed(file.errors.noise, file.targets, top.at("errors", "noise"))
+    if file.resamples is not None and Path(file.resamples.file).name != file.resamples.file:
+        yield top.at("resamples", "file"), "must be a name without directories."
     for domain, own in file.data.weights.items():
         if not 0 <= own.min <= own.max <= 1:
             yield data.at("weights", domain), "must have 0 <= min <= max <= 1."

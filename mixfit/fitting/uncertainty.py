@@ -12,7 +12,7 @@ from mixfit.base.errors import UsageError, parameter
 from mixfit.base.plain import Key, NotNegative
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit, Range
@@ -57,6 +57,14 @@ class Resamples:
             low[name], high[name] = np.quantile(numbers, _ENDS, axis=0)
         return low, high
 
+    def deviations(self, target: str) -> dict[str, Array]:
+        """Give the standard deviation of each natural parameter of a target.
+
+        It is that of a normal distribution with the same 90% interval.
+        """
+        low, high = self.intervals(target)
+        return {name: (high[name] - low[name]) / (2 * _QUANTILE) for name in low}
+
     def predict(self, target: str, formula: Formula, N: Array, D: Array, h: Array) -> Array:
         """Predict losses with each resample, (count, rows); arguments as in `Formula.predict`."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -98,15 +106,6 @@ class ResampleFile:
 
 Params = dict[str, dict[str, float] | float]
 Ends = Annotated[Params | None, Key(omit=True, infinite=True)]
-
-
-def by_domain(params: Mapping[str, Array], domains: tuple[str, ...], per_domain: set[str]) -> Params:
-    """Give natural parameters as a fit file has them: a number, or domain to number."""
-    found: Params = {}
-    for name, numbers in params.items():
-        each = [float(x) for x in numbers]
-        found[name] = dict(zip(domains, each, strict=True)) if name in per_domain else each[0]
-    return found
 
 
 @dataclass(frozen=True)
