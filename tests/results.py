@@ -74,7 +74,8 @@ def make_comparison(columns=("1.24B",), laws=("additive", "coupled-joint", "bimi
         columns=columns,
         figures=(),
         summaries=summaries,
-        standings=tuple(Candidate(law, counts[law], 0.4, 0.04, seconds=12.34) for law in laws),
+        decisions={},
+        standings=tuple(Candidate(law, counts[law], 0.4, seconds=12.34) for law in laws),
         choice=Choice(law="coupled-joint", reason="lowest mean held-out MRE, 0.4%"),
         notes=(Note("not-applicable", "bimix is not applicable: why", "openhermes"),),
     )

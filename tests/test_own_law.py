@@ -14,11 +14,13 @@ from scipy.optimize import minimize
 
 import mixfit
 from mixfit.base.errors import UsageError
+from mixfit.evaluation.choose import CANDIDATES
 from mixfit.evaluation.comparison import AVERAGE
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.coefficients import Constant, PowerSum
 from mixfit.laws.law import Law, Term
 from mixfit.laws.parameters import FREE, NONNEGATIVE
+from mixfit.laws.pooled import PooledLaw
 
 OWN_LAW = Law(
     "own",
@@ -45,7 +47,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def fitted(runs):
-    return mixfit.fit(runs, OWN_LAW, options=QUICK)
+    return mixfit.fit(runs, PooledLaw(OWN_LAW), options=QUICK)
 
 
 def test_it_has_an_equation():
@@ -53,7 +55,7 @@ def test_it_has_an_equation():
 
 
 def test_a_fit_has_its_name_and_its_parameters(fitted):
-    assert str(fitted.law) == "own"
+    assert str(fitted.law) == "own:none"
     params = fitted.targets["math"].params
     assert list(params) == ["E", "C", "gamma", "delta", "A", "alpha"]
     assert params["delta"][0] == pytest.approx(0.12, rel=0.1)
@@ -62,8 +64,8 @@ def test_a_fit_has_its_name_and_its_parameters(fitted):
 
 def test_the_same_in_two_processes(runs, fitted):
     executor, told = told_executor(jobs=2)
-    other = mixfit.fit(runs, OWN_LAW, options=QUICK, jobs=executor)
-    assert told == [("fitting own", 2), "a step", "a step"]
+    other = mixfit.fit(runs, PooledLaw(OWN_LAW), options=QUICK, jobs=executor)
+    assert told == [("fitting own:none", 2), "a step", "a step"]
     for target, own in fitted.targets.items():
         assert own.form == other.targets[target].form
         for name, values in own.params.items():
@@ -75,7 +77,7 @@ def test_it_starts_from_the_laws_that_it_contains(runs):
     smaller = replace(OWN_LAW, name="smaller", terms=(constant, replace(mixture, d=None), size))
     options = mixfit.FitOptions(restarts=1, hops=0)
     hubers = [
-        mixfit.fit(runs, law, options=options).targets["math"].huber
+        mixfit.fit(runs, PooledLaw(law), options=options).targets["math"].huber
         for law in (smaller, replace(OWN_LAW, contains=(smaller,)))
     ]
     assert hubers[1] <= hubers[0] * (1 + 1e-9)
@@ -117,10 +119,9 @@ def test_it_is_compared_with_laws_and_regressions(runs):
     assert alone.figures == tuple(f for f in compared.figures if f.law == "own")
 
 
-def test_it_is_no_candidate_of_auto(runs):
+def test_it_is_no_candidate_of_auto():
     assert "own" not in CATALOGUE
-    with pytest.raises(UsageError, match=r"^own: nothing is left to choose; use fit\.$"):
-        mixfit.fit_auto(runs, OWN_LAW)
+    assert OWN_LAW not in CANDIDATES
 
 
 def test_its_name_may_not_be_given_twice(runs):

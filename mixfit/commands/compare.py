@@ -69,6 +69,15 @@ def compare(
             "--leave-size-out", help="Fit on the smaller model sizes and test on the next."
         ),
     ] = False,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=WEIGHT][,...]",
+            help="What a mixture is chosen for, where regret is measured, as in optimize. "
+            "[default: all targets alike]",
+            show_default=False,
+        ),
+    ] = None,
     weights: given.Weights = None,
     targets: given.Targets = None,
     model_size: given.ModelSize = None,
@@ -94,6 +103,7 @@ def compare(
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out, write_text
     from mixfit.base.plain import to_yaml
+    from mixfit.commands.mixtures import targets as chosen_targets
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
@@ -122,7 +132,8 @@ def compare(
         else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
     executor = given.executor(jobs, cluster, quiet=quiet)
-    comparison = compare_laws(splits, laws, options=chosen, jobs=executor)
+    objective = chosen_targets(target)
+    comparison = compare_laws(splits, laws, objective=objective, options=chosen, jobs=executor)
     finish(
         out,
         lambda path: write_text(

@@ -117,6 +117,7 @@ Quiet = Annotated[
 OTHER_NAMES = {
     "compare": {
         "labels": "--test",
+        "objective": "--target",
         "split_by_rows": "--test",
         "split_folds": "--folds",
         "split_sizes": "--leave-size-out",

@@ -41,6 +41,8 @@ CANDIDATES = tuple(law for law in CATALOGUE.values() if law.candidate)
 # A held-out error needs no better a start than these find where all domains are nearly alike. The
 # fit itself has its own.
 _RESTARTS, _HOPS = 2, 0
+# Every other strength of the grid is enough to tell laws apart.
+STRENGTHS = (1.0, 0.1, 0.01, 0.001, 0.0)
 # Folds after which laws that are clearly behind drop out, and what is clearly: by so many standard
 # errors and at least so much, as a log.
 _FIRST_FOLDS = 2
@@ -72,6 +74,13 @@ def fit_auto(
     candidates, logs = race.standings()
     while True:
         choice, compared = choose(candidates, logs)
+        if choice is None and race.behind:
+            # Those left cannot be trusted, so that the others are asked after all.
+            candidates = [
+                replace(c, excluded="") if c.law in race.behind else c for c in candidates
+            ]
+            race.behind.clear()
+            continue
         if choice is None:
             why = "; ".join(f"{c.law}: {c.excluded}" for c in candidates)
             raise UsageError(
@@ -132,6 +141,7 @@ class Race:
         self._numbers = MixtureNumbers.of(splits)
         self._errors = HeldOutErrors()
         self._excluded: dict[str, str] = {}
+        self.behind: set[str] = set()  # laws that dropped out
         for law in CANDIDATES:
             refused = {t for table in splits.tables for t in refusals(law, table)}
             if refused:
@@ -177,7 +187,9 @@ class Race:
                 fitted, test = (TargetRows.of(table, target) for table in (split.train, held.runs))
                 if len(fitted) and len(test):
                     own = tuple(starts[law.name, target] for law in self._laws)
-                    tasks.append(FollowTask(fitted, test, self._laws, own, self._options))
+                    tasks.append(
+                        FollowTask(fitted, test, self._laws, own, STRENGTHS, self._options)
+                    )
                     parts.append((number, held.label))
         label = f"comparing {counted(len(self._laws), 'law')}"
         results = executor.map(follow, tasks, label) if tasks else []
@@ -185,7 +197,7 @@ class Race:
             mixtures = np.unique(task.held_out.mixture)
             named = self._numbers.numbers[number, 0][mixtures]
             for law, followed in zip(task.laws, of_task, strict=True):
-                for strength, errors in zip(GRID, followed.errors, strict=True):
+                for strength, errors in zip(STRENGTHS, followed.errors, strict=True):
                     key = (law.name, strength)
                     self._errors.add(key, task.held_out.target, label, named, errors)
 
@@ -195,39 +207,44 @@ class Race:
             return
         first = next(iter(logs.values()))
         best = min(logs.values(), key=lambda own: difference(own, first).mean)
-        for name, own in logs.items():
-            gap = difference(own, best)
-            behind = max(_CLEARLY * gap.error, _AT_LEAST)
-            if np.isfinite(gap.mean) and gap.mean > behind:
+        for law in self._laws:
+            gap = difference(logs[law.name], best)
+            if not np.all(np.isfinite(list(self._parts(law).values()))):
+                self._excluded[law.name] = _NONSENSE
+            elif gap.mean > max(_CLEARLY * gap.error, _AT_LEAST):
                 done = f"{splits} of {len(self._splits.splits)} splits"
-                self._excluded[name] = f"clearly behind after {done}"
+                self._excluded[law.name] = f"clearly behind after {done}"
+                self.behind.add(law.name)
 
     def _strength(self, law: Law) -> float:
         """Give the strength that serves a law best on new mixtures, or else on what there is."""
         label = self._splits.labels[0]
         means = [
             np.nanmean(self._errors.logs((law.name, strength), self._runs.targets, label))
-            for strength in GRID
+            for strength in STRENGTHS
         ]
-        return GRID[int(np.argmin(means))]
+        return STRENGTHS[int(np.argmin(means))]
 
     def _logs(self, law: Law) -> dict[str, Array]:
         key = (law.name, self._strength(law))
         targets = self._runs.targets
         return {label: self._errors.logs(key, targets, label) for label in self._splits.decisive}
 
+    def _parts(self, law: Law) -> dict[str, float]:
+        """Give what was held out to the mean error on it, in percent."""
+        key = (law.name, self._strength(law))
+        targets = self._runs.targets
+        by_mixture = {x: self._errors.by_mixture(key, targets, x) for x in self._splits.labels}
+        return {x: float(np.mean(list(own.values()))) for x, own in by_mixture.items() if own}
+
     def standings(self) -> tuple[list[Candidate], dict[str, dict[str, Array]]]:
         """Give the candidates, and law to what was held out, to the logs of its errors."""
         candidates, logs = [], {}
         for law in CANDIDATES:
             excluded = self._excluded.get(law.name, "")
-            parts = {}
+            parts: dict[str, float] = {}
             if not excluded.startswith("not applicable"):
-                logs[law.name] = self._logs(law)
-                key = (law.name, self._strength(law))
-                for label in self._splits.labels:
-                    own = self._errors.by_mixture(key, self._runs.targets, label)
-                    parts[label] = float(np.mean(list(own.values())))
+                logs[law.name], parts = self._logs(law), self._parts(law)
                 if not np.all(np.isfinite(list(parts.values()))):
                     excluded = excluded or _NONSENSE
             decisive = [parts[label] for label in self._splits.decisive if label in parts]

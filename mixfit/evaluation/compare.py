@@ -9,6 +9,7 @@ import numpy as np
 from mixfit.base.errors import UsageError, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
+from mixfit.base.targets import target_weights
 from mixfit.evaluation.comparison import AVERAGE, Comparison
 from mixfit.evaluation.comparison_notes import notes_on
 from mixfit.evaluation.contenders import (
@@ -38,6 +39,7 @@ def compare_laws(
     splits: Splits,
     laws: Sequence[str | Law | PooledLaw | AutoLaw],
     *,
+    objective: Mapping[str, float] | None = None,
     options: FitOptions | None = None,
     jobs: int | Executor | None = 1,
 ) -> Comparison:
@@ -49,12 +51,15 @@ def compare_laws(
             `mixfit.laws.pooled.parse_law`), laws of your own, or names in
             `mixfit.evaluation.regressors.REGRESSORS`. What is left open is chosen within the rows
             that are fitted, for each split anew.
+        objective: target, or glob, to its weight in what a mixture is chosen for; all targets
+            alike by default.
         options: how laws are fitted; `FitOptions()` by default. Its seed is that of the
             regressions too.
         jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
     Raises:
-        UsageError: if a name is unknown, or the parts of a split share no target.
+        UsageError: if a name is unknown, the parts of a split share no target, or the objective has
+            one that they do not share.
     """
     contenders = contenders_of(laws)
     options, executor = options or FitOptions(), Executor.of(jobs)
@@ -85,6 +90,12 @@ def compare_laws(
     summaries = outcome.summaries(figure for figure, whole in figures if whole)
     standings = [outcome.standing(contender, summaries) for contender in contenders]
     choice, compared = choose(standings, outcome.logs())
+    weights = target_weights(targets, objective, whose="the rows compared", name="objective")
+    decisions = {
+        key: decision
+        for contender in contenders
+        for key, decision in outcome.decisions(contender, weights).items()
+    }
     return Comparison(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
@@ -92,6 +103,7 @@ def compare_laws(
         columns=splits.labels,
         figures=tuple(figure for figure, _ in figures),
         summaries=summaries,
+        decisions=decisions,
         standings=compared,
         choice=choice,
         notes=notes_on(outcome),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixfit.base.errors import Note
+    from mixfit.evaluation.decision import Decisions
     from mixfit.evaluation.evaluate import Score
     from mixfit.fitting.result import Candidate, Choice
 
@@ -62,6 +63,9 @@ class Summary:
     rows: int
 
 
+OBJECTIVE, EACH_TARGET = "objective", "each target"
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison(Shown):
     """Several laws on the same splits.
@@ -74,6 +78,8 @@ class Comparison(Shown):
         figures: all there are.
         summaries: (law, target or `AVERAGE`, column) to what the table says; not there where a law
             is not applicable.
+        decisions: (law, `OBJECTIVE` or `EACH_TARGET`, column) to what its picks are worth among the
+            mixtures held out; not there where these are too few.
         standings: a law each, in the order asked for.
         choice: the law to use, or None if none can be.
         notes: what a careful reader should know.
@@ -85,6 +91,7 @@ class Comparison(Shown):
     columns: tuple[str, ...]
     figures: tuple[Figure, ...]
     summaries: dict[tuple[str, str, str], Summary]
+    decisions: dict[tuple[str, str, str], Decisions]
     standings: tuple[Candidate, ...]
     choice: Choice | None
     notes: tuple[Note, ...]

@@ -39,6 +39,7 @@ def comparison_to_plain(
         "laws": comparison.standings,
         "notes": comparison.notes,
         "summary": summary_rows(comparison),
+        "decisions": decision_rows(comparison),
         "rows": figure_rows(comparison),
     }
     return to_document(COMPARE_SCHEMA, content)
@@ -59,6 +60,15 @@ def summary_rows(comparison: Comparison) -> list[dict[str, Any]]:
             "rows": s.rows,
         }
         for (law, target, column), s in comparison.summaries.items()
+    ]
+    return list(to_plain(rows, Key(blank=True)))
+
+
+def decision_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Give what the picks of each law are worth."""
+    rows = [
+        {"law": law, "for": kind, "column": column, **vars(decisions)}
+        for (law, kind, column), decisions in comparison.decisions.items()
     ]
     return list(to_plain(rows, Key(blank=True)))
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.numbers import counted
-from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN, Figure, Summary
+from mixfit.evaluation.comparison import (
+    AVERAGE,
+    EACH_TARGET,
+    OBJECTIVE,
+    TEST,
+    TRAIN,
+    Figure,
+    Summary,
+)
+from mixfit.evaluation.decision import Decisions, decide, objectives
 from mixfit.evaluation.evaluate import ALL_SIZES, mean_of, score_of
 from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, percent_errors
 from mixfit.fitting.result import Candidate
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.evaluation.contenders import FittedContender
+    from mixfit.evaluation.decision import Decision
     from mixfit.evaluation.evaluate import Score
     from mixfit.evaluation.heldout import Contender, Result, Task
     from mixfit.runs.splits import Splits
@@ -144,6 +154,35 @@ class Outcome:
                 rows=test.rows,
             )
         return summaries
+
+    def decisions(
+        self, contender: Contender, weights: Mapping[str, float]
+    ) -> dict[tuple[str, str, str], Decisions]:
+        """Give what a contender's picks are worth, by kind and column (see `Comparison`).
+
+        Args:
+            contender: whose.
+            weights: target to its weight in the objective.
+        """
+        label = contender.label
+        by_part: dict[tuple[int, int], list[tuple[TargetRows, Array]]] = {}
+        for task, result in self.of(label):
+            for part, pair in enumerate(zip(task.held_out, result.predicted[1:], strict=True)):
+                by_part.setdefault((task.split, part), []).append(pair)
+        made: dict[tuple[str, str, str], list[Decision]] = {}
+        for (split, part), pairs in by_part.items():
+            column = self.splits.splits[split].tests[part].label
+            rows, predicted = zip(*pairs, strict=True)
+            known = {r.target for r in rows}
+            kinds = [(EACH_TARGET, {target: 1.0}) for target in weights if target in known]
+            if known >= set(weights):
+                kinds.append((OBJECTIVE, dict(weights)))
+            for kind, own in kinds:
+                both = objectives(rows, predicted, own)
+                decision = None if both is None else decide(*both)
+                if decision is not None:
+                    made.setdefault((label, kind, column), []).append(decision)
+        return {key: Decisions.of(own) for key, own in made.items()}
 
     def standing(
         self, contender: Contender, summaries: Mapping[tuple[str, str, str], Summary]

@@ -26,7 +26,7 @@ RULE = (
 )
 # Standard errors by which a larger law must be ahead of a smaller one.
 _AHEAD = 0.5
-_SMALLEST = 1e-4  # percent; smaller errors are the solver's
+_SMALLEST, _LARGEST = 1e-4, 1e6  # percent; smaller errors are the solver's, larger ones nonsense
 
 
 class Difference(NamedTuple):
@@ -52,8 +52,8 @@ class Difference(NamedTuple):
 
 
 def logs_of(errors: Array) -> Array:
-    """Give the logs of errors in percent."""
-    logs: Array = np.log(np.maximum(errors, _SMALLEST))
+    """Give the logs of errors in percent, within what is worth telling apart."""
+    logs: Array = np.log(np.clip(errors, _SMALLEST, _LARGEST))
     return logs
 
 

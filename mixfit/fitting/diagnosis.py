@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # A parameter is not pinned if moving it by 1 raises the objective by less than this share.
 _FLAT = 1e-3
-UNPINNED = "not-pinned"
 
 
 def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
@@ -99,7 +98,7 @@ def diagnose(solved: Solved, domains: Sequence[str]) -> tuple[str, tuple[Note, .
     if loose.any():
         listed = ", ".join(names[i] for i in np.flatnonzero(loose))
         text = f"not pinned by the runs, or running away: {listed}"
-        notes.append(Note(UNPINNED, text))
+        notes.append(Note("not-pinned", text))
     in_h = sum(g.size(formula.k) for g in formula.law.mixture_groups)
     mixtures = len(solved.objective.blocks.h)
     if mixtures < in_h:

@@ -53,6 +53,7 @@ class FollowTask(NamedTuple):
         held_out: the rows to predict.
         laws: the laws.
         starts: natural parameters of each law, from which it is followed.
+        strengths: of the pull between domains, falling.
         options: of the fits.
     """
 
@@ -60,6 +61,7 @@ class FollowTask(NamedTuple):
     held_out: TargetRows
     laws: tuple[Law, ...]
     starts: tuple[dict[str, Array], ...]
+    strengths: tuple[float, ...]
     options: FitOptions
 
 
@@ -67,7 +69,7 @@ class Followed(NamedTuple):
     """A law followed down the grid of strengths, for one target.
 
     Attributes:
-        thetas: at each strength of `GRID`, (strengths, size).
+        thetas: at each strength, (strengths, size).
         errors: the mean error of each mixture held out, in percent, (strengths, mixtures).
         seconds: that it took.
     """
@@ -86,7 +88,7 @@ def follow(task: FollowTask) -> list[Followed]:
         wanted = PooledLaw(law)
         formula = search.objective(wanted).formula
         theta = formula.internal({param.name: start[param.name] for param in formula.law.groups})
-        thetas = search.path(wanted, GRID, start=theta, tolerance=_TOLERANCE)
+        thetas = search.path(wanted, task.strengths, start=theta, tolerance=_TOLERANCE)
         errors = errors_at(formula, thetas, task.held_out)
         results.append(Followed(np.array(thetas), errors, time.perf_counter() - begin))
     return results
@@ -217,7 +219,7 @@ def choose(
                 if own and len(fitted):
                     laws = tuple(of_table[number] for number in own)
                     from_there = tuple(starts[number][target] for number in own)
-                    tasks.append(FollowTask(fitted, held_out, laws, from_there, options))
+                    tasks.append(FollowTask(fitted, held_out, laws, from_there, GRID, options))
                     owners.append([(number, fold) for number in own])
     followed = [list[_Part]() for _ in cases]
     results = executor.map(follow, tasks, "choosing how hard to pool") if tasks else []

@@ -272,11 +272,6 @@ class Trial:
             mean=tuple(mean.tolist()),
         )
 
-    def text(self) -> str:
-        """Say in a line what was chosen, and the errors for all values."""
-        values, errors = (" ".join(f"{x:.3g}" for x in row) for row in (self.values, self.mre))
-        return f"{self.chosen:g} (held-out MRE % for {values}: {errors})"
-
 
 @dataclass(frozen=True)
 class PoolPath:
@@ -293,10 +288,10 @@ class PoolPath:
     targets: Omitted[Trial] = None
 
     def note(self) -> Note:
-        """Say in a line what was chosen, and the errors for all values."""
-        text = f"auto chose by {self.tests}: between domains {self.domains.text()}"
+        """Say in a line what was chosen."""
+        text = f"{self.tests} chose how hard to pool: {self.domains.chosen:g} between domains"
         if self.targets is not None:
-            text += f"; between targets {self.targets.text()}"
+            text += f", {self.targets.chosen:g} between targets"
         return Note("pool", text)
 
 

@@ -69,7 +69,6 @@ FULL = Law(
         Term("B", _B_OF_H, d=PowerSum("C_beta", outer="gamma_beta", pull=1.0, across=1.0)),
     ),
     contains=(JOINT,),
-    candidate=True,
 )
 
 POWERED = Law(
@@ -111,7 +110,6 @@ COUPLED_LINEAR = Law(
         Term("B", PowerSum("B", pull=1.0, across=1.0), n=_ETA, d=_BETA),
     ),
     contains=(COUPLED,),
-    candidate=True,
 )
 
 COUPLED_JOINT = Law(

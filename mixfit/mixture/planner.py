@@ -13,22 +13,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
+from mixfit.base.targets import target_weights
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
@@ -63,40 +62,6 @@ def optimize(
     return Planner(fit, targets, constraints, observed).best(model_size, tokens)
 
 
-def target_weights(
-    fit: Fit, targets: Mapping[str, float] | Sequence[str] | None
-) -> dict[str, float]:
-    """Give the targets wanted and their weights, which sum to 1, in the order of the fit.
-
-    A target that several globs match has the weight of the last one.
-
-    Raises:
-        UsageError: a name or glob matches no target, or weights are negative or all 0.
-    """
-    if targets is None:
-        targets = ["*"]
-    if not isinstance(targets, Mapping):
-        targets = dict.fromkeys(targets, 1.0)
-    weights: dict[str, float] = {}
-    for pattern, weight in targets.items():
-        if not (weight >= 0 and np.isfinite(weight)):
-            raise UsageError(
-                f"{parameter('targets')} {pattern}={weight:g}: a weight is a number of 0 or more."
-            )
-        matched = [name for name in fit.targets if name == pattern or fnmatchcase(name, pattern)]
-        if not matched:
-            hint = nearest(pattern, fit.targets)
-            raise UsageError(
-                f"{parameter('targets')} {pattern}: the fit has no such target.{hint} "
-                f"Its targets are {', '.join(fit.targets)}."
-            )
-        weights.update(dict.fromkeys(matched, float(weight)))
-    total = sum(weights.values())
-    if not total > 0:
-        raise UsageError("All target weights are 0. Give at least one target some weight.")
-    return {name: weights[name] / total for name in fit.targets if weights.get(name, 0) > 0}
-
-
 class Planner:
     """The best mixtures of one fit for given targets and constraints, at any budget."""
 
@@ -112,7 +77,7 @@ class Planner:
         Raises:
             UsageError: a name is unknown or a number is of no use.
         """
-        weights = target_weights(fit, targets)
+        weights = target_weights(tuple(fit.targets), targets)
         asked = constraints or Constraints()
         check_pull(asked)
         _check_limits(asked, fit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mixfit.base.numbers import fixed, number
 from mixfit.base.shown import TEXT
-from mixfit.evaluation.comparison import AVERAGE
+from mixfit.evaluation.comparison import AVERAGE, OBJECTIVE
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def averages(comparison: Comparison) -> Grid:
     """Lay out the averages over targets, a row for each law and column, as in Table 4."""
     several = len(comparison.columns) > 1
     headers = ["law", "parameters", *(["tested on"] if several else [])]
-    headers += ["train\nMRE %", "test\nMRE %", "±", "bias %", "rank", "seconds"]
+    picks = bool(comparison.decisions)
+    headers += ["train\nMRE %", "test\nMRE %", "±", "bias %", "rank"]
+    headers += ["regret\n%", "optimism\n%"] if picks else []
+    headers += ["seconds"]
     rows, tests = [], []
     for column in comparison.columns:
         for standing in comparison.standings:
@@ -63,6 +66,11 @@ def averages(comparison: Comparison) -> Grid:
             cells = [standing.law, "" if standing.parameters is None else str(standing.parameters)]
             cells += [column] if several else []
             cells += _figures(summary) if summary else [""] * 5
+            if picks:
+                own = comparison.decisions.get((standing.law, OBJECTIVE, column))
+                cells += (
+                    ["", ""] if own is None else [fixed(own.regret), fixed(own.optimism, sign=True)]
+                )
             rows.append((*cells, _seconds(standing.seconds) if summary else ""))
             tests.append(
                 summary.test if summary and _of_all_targets(comparison, standing.law) else math.nan

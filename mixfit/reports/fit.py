@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note
-from mixfit.base.numbers import counted, fixed, measured, number
-from mixfit.fitting.diagnosis import UNPINNED
+from mixfit.base.numbers import counted, fixed, measured, number, number
+from mixfit.fitting.diagnosis
 from mixfit.reports.report import Grid, Report, remarks_of
 from mixfit.runs.runs import describe
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mixfit.fitting.result import Choice, Fit, FitData
     from mixfit.reports.report import Block
     from mixfit.runs.runs import Runs
+
+_UNPINNED = "not-pinned"  # the code of a note that may list most parameters of a law
 
 
 def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
@@ -38,7 +40,7 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
 
 def _shorter(notes: Sequence[Note]) -> list[Note]:
     """Put what the runs do not pin into one note, where targets have too much to list."""
-    unpinned = [note for note in notes if note.code == UNPINNED]
+    unpinned = [note for note in notes if note.code == _UNPINNED]
     if len({note.text for note in unpinned}) < 2:
         return list(notes)
     counts = sorted(note.text.count(",") + 1 for note in unpinned)
@@ -47,7 +49,7 @@ def _shorter(notes: Sequence[Note]) -> list[Note]:
         f"{counted(len(unpinned), 'target')} have parameters that the runs do not pin, {span} each;"
         " the fit file names them"
     )
-    return [*(note for note in notes if note.code != UNPINNED), Note(UNPINNED, text)]
+    return [*(note for note in notes if note.code != _UNPINNED), Note("not-pinned", text)]
 
 
 def candidates(selection: Choice) -> Grid:

@@ -248,7 +248,8 @@ def join_splits(plans: Sequence[Splits]) -> Splits:
 def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
     """Hold out folds of mixtures, the largest size, and the longest trainings.
 
-    What two sizes say of a third is arbitrary, so that the size is held out where there are four.
+    What two sizes say of a third is arbitrary, so that the size is held out where there are
+    four, or nothing else.
 
     Raises:
         UsageError: if the rows have too few mixtures, sizes and lengths for any.
@@ -260,6 +261,8 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
         plans.append(split_sizes(runs, largest_only=True))
     if (lengths := split_lengths(runs)) is not None:
         plans.append(lengths)
+    if not plans and len(np.unique(runs.N)) >= 3:
+        plans.append(split_sizes(runs, largest_only=True))
     if not plans:
         raise UsageError(
             "There is nothing to hold out, as auto must: the rows have one mixture, fewer than"

@@ -214,7 +214,9 @@ def test_a_number_may_stand_for_a_missing_column(mixfit, tmp_path, runs):
     table = pd.read_csv(runs)
     one = table[table.model_size == 5e7].drop(columns="model_size")
     one.to_csv(tmp_path / "one.csv", index=False)
-    done = mixfit("fit", "one.csv", "--model-size", "50M", "--law", "additive", *QUICK, "-o", "-")
+    done = mixfit(
+        "fit", "one.csv", "--model-size", "50M", "--law", "additive:none", *QUICK, "-o", "-"
+    )
     content = yaml.safe_load(done.stdout)
     assert content["data"]["model_size"] == {"min": 5e7, "max": 5e7}
     assert "alpha" not in content["targets"]["web"]["params"]
@@ -397,7 +399,7 @@ def test_the_worked_example_on_the_real_runs(mixfit, real_runs):
     ],
 )
 def test_a_signal_ends_every_process_and_leaves_no_file(tmp_path, runs, number, status, message):
-    long = ("--law", "full", "--restarts", "5000", "--hops", "5000", "--jobs", "2")
+    long = ("--law", "full:none", "--restarts", "5000", "--hops", "5000", "--jobs", "2")
     process = subprocess.Popen(
         [str(PROGRAM), "fit", "runs.csv", *long, "-o", "fit.yaml"],
         cwd=tmp_path,

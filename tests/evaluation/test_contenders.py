@@ -7,15 +7,17 @@ import pytest
 
 from mixfit.base.errors import UsageError
 from mixfit.evaluation.contenders import (
+    FittedContender,
     LawContender,
     RegressionContender,
     contenders_of,
     refusals_in,
 )
+from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE, COUPLED_LINEAR
-from mixfit.laws.pooled import AutoLaw, PooledLaw
+from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_by_rows
 from mixfit.runs.target_rows import TargetRows
@@ -39,7 +41,7 @@ class TestNames:
             ["joint", "joint:0.01", CATALOGUE["simple"], AutoLaw(COUPLED_LINEAR), "ridge"]
         )
         assert [c.label for c in contenders] == [
-            *("joint", "joint:0.01", "simple", "coupled-linear:auto", "ridge")
+            *("joint", "joint:0.01", "simple", "coupled-linear", "ridge")
         ]
         *laws, ridge = contenders
         assert [law.declared.name for law in laws] == ["joint", "joint", "simple", "coupled-linear"]
@@ -52,14 +54,17 @@ class TestNames:
         [
             ["joint", "joint"],
             ["joint", CATALOGUE["joint"]],
-            ["joint", PooledLaw(CATALOGUE["joint"])],
+            ["joint:none", PooledLaw(CATALOGUE["joint"])],
         ],
         ids=["names", "a name and a law", "a name and a law that is not pooled"],
     )
     def test_one_given_twice(self, twice):
         with pytest.raises(UsageError) as caught:
             contenders_of(twice)
-        assert caught.value.said_with(lambda name: f"--{name}") == "--law joint is given twice."
+        assert (
+            caught.value.said_with(lambda name: f"--{name}")
+            == f"--law {law_of(twice[0])} is given twice."
+        )
 
     def test_an_unknown_name(self):
         with pytest.raises(UsageError) as caught:
@@ -97,24 +102,23 @@ class TestRefusals:
 
 
 class TestResults:
-    def test_a_law(self):
-        rows = TargetRows.of(runs_of(), "math")
+    def test_a_fitted_law(self):
+        train = runs_of()
+        rows = TargetRows.of(train, "math")
         other = TargetRows.of(runs_of(sizes=(4e8,), seed=1), "math")
-        (contender,) = contenders_of(["additive"])
-        search = TargetSearch(rows, QUICK)
-        result = contender.result(search, (rows, other), 0)
-        assert result.parameters == 9
-        assert not result.failed
-        assert result.seconds == search.seconds(contender.law) > 0
-        solved = search.solve(contender.law)
+        fitted = fit(train, "additive:none", options=QUICK)
+        contender = FittedContender("additive:none", fitted, {"web": 1.0, "math": 2.0})
+        result = contender.result(TargetSearch(rows, QUICK), (rows, other), 0)
+        assert (result.parameters, result.seconds, result.failed) == (9, 2.0, False)
         for part, predicted in zip((rows, other), result.predicted, strict=True):
-            # From natural parameters here, and from internal ones there.
-            expected = solved.formula.predict(solved.theta, part.N, part.D, part.h)
-            np.testing.assert_allclose(predicted, expected, rtol=1e-12)
+            expected = fitted.predict(part.N, part.D, part.h)["math"]
+            np.testing.assert_array_equal(predicted, expected)
 
     def test_a_law_that_one_size_makes_smaller(self):
-        rows = TargetRows.of(runs_of(sizes=(1e8,)), "math")
-        (contender,) = contenders_of(["additive"])
+        train = runs_of(sizes=(1e8,))
+        rows = TargetRows.of(train, "math")
+        fitted = fit(train, "additive:none", options=QUICK)
+        contender = FittedContender("additive:none", fitted, {"web": 1.0, "math": 2.0})
         assert contender.result(TargetSearch(rows, QUICK), (rows,), 0).parameters == 7
 
     def test_a_regression_has_a_stream_of_random_numbers_for_each_split(self):

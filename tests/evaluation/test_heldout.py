@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mixfit.evaluation.contenders import contenders_of
+from mixfit.evaluation.contenders import FittedContender, contenders_of
 from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, Task, percent_errors, run
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
@@ -111,12 +111,14 @@ def test_a_task_gives_what_each_contender_predicts_of_each_part():
     splits = split_folds(runs_of(np.linspace(0.1, 0.9, 6), (1e9, 2e9, 4e9)), 3)
     split = splits.splits[1]
     held_out = TargetRows.of(split.tests[0].runs, "math")
-    contenders = {c.label: c for c in contenders_of(["chinchilla", "ridge"])}
+    alone = fit(split.train, "chinchilla", options=QUICK)
+    (ridge,) = contenders_of(["ridge"])
+    law = FittedContender("chinchilla", alone, {"math": 1.0})
+    contenders = {"chinchilla": law, "ridge": ridge}
     fitted = TargetRows.of(split.train, "math")
     results = run(Task(1, fitted, (held_out,), contenders, QUICK))
     assert list(results) == ["chinchilla", "ridge"]
-    alone = fit(split.train, "chinchilla", options=QUICK).targets["math"]
     for rows, predicted in zip((fitted, held_out), results["chinchilla"].predicted, strict=True):
-        np.testing.assert_array_equal(predicted, alone.predict(rows.N, rows.D, rows.h))
+        np.testing.assert_array_equal(predicted, alone.predict(rows.N, rows.D, rows.h)["math"])
     for rows, predicted in zip((fitted, held_out), results["ridge"].predicted, strict=True):
         assert predicted.shape == rows.loss.shape

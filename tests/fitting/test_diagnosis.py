@@ -56,7 +56,7 @@ def test_nothing_to_say_of_a_good_table():
 
 def test_few_mixtures():
     mixtures = np.vstack([np.eye(K), draw_mixtures(np.random.default_rng(0), 2)])
-    notes = notes_of(runs_of("additive", mixtures), "additive")
+    notes = notes_of(runs_of("additive", mixtures), "additive:none")
     assert notes["few-mixtures"] == Note(
         "few-mixtures",
         "5 mixtures for 6 parameters in h: the fit can follow noise, and predictions for other "
@@ -64,7 +64,7 @@ def test_few_mixtures():
         "math",
     )
     one_more = np.vstack([mixtures, [[0.2, 0.2, 0.6]]])
-    assert "few-mixtures" not in notes_of(runs_of("additive", one_more), "additive")
+    assert "few-mixtures" not in notes_of(runs_of("additive", one_more), "additive:none")
 
 
 def test_a_constant_at_its_bound():
@@ -89,7 +89,7 @@ def test_a_domain_that_no_run_has():
     mixtures = np.column_stack(
         [np.linspace(0.1, 0.9, 9), 1 - np.linspace(0.1, 0.9, 9), np.zeros(9)]
     )
-    notes = notes_of(runs_of("additive", mixtures), "additive")
+    notes = notes_of(runs_of("additive", mixtures), "additive:none")
     assert notes["not-pinned"].text == (
         "not pinned by the runs, or running away: C[books], gamma[books]"
     )
@@ -132,7 +132,7 @@ class TestTableNotes:
 
     def test_a_fit_has_them(self):
         runs = runs_of("additive", MIXTURES, model_sizes=MODEL_SIZES[:2], tokens=TOKENS)
-        fitted = fit(runs, "additive", options=QUICK, jobs=1)
+        fitted = fit(runs, "additive:none", options=QUICK, jobs=1)
         assert [note.code for note in fitted.notes] == ["two-model-sizes"]
 
 

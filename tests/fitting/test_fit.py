@@ -217,7 +217,7 @@ class TestTargets:
 
     def test_what_a_fit_says_of_its_data(self, three_targets, three_fits):
         data = three_fits.data
-        assert str(three_fits.law) == "joint"
+        assert str(three_fits.law) == "joint:none"
         assert three_fits.domains == DOMAINS
         assert three_fits.options == FASTEST
         assert data.mixtures == 10
@@ -309,7 +309,7 @@ class TestOptions:
 class TestFrames:
     def test_a_fit_in_a_line(self, three_fits):
         assert re.fullmatch(
-            r"Fit\(joint, 3 targets, 3 domains, mean MRE \d\.\d\d%\)", repr(three_fits)
+            r"Fit\(joint:none, 3 targets, 3 domains, mean MRE \d\.\d\d%\)", repr(three_fits)
         )
         one = three_fits.targets["math"]
         assert repr(one) == f"TargetFit(math: MRE {one.mre:.2f}%, converged)"

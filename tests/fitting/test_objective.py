@@ -12,9 +12,11 @@ from helpers import D_UNIT, N_UNIT, K, draw_theta
 from mixfit.fitting import blocks as module
 from mixfit.fitting.blocks import make_blocks
 from mixfit.fitting.objective import Objective, RowTerm, huber
+from mixfit.fitting.prior import pooling
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.coefficients import PowerSum
 from mixfit.laws.formula import Formula
+from mixfit.laws.pooled import Pool
 
 DELTA = 1e-3
 POOLABLE = [law for law in CATALOGUE.values() if law.poolable]
@@ -258,8 +260,8 @@ class TestAtAPoint:
 def test_a_prior_is_an_addend(law):
     free, _, _ = make(law, 0)
     theta = free.formula.random(np.random.default_rng(2))
-    pooled = replace(free, pool=0.5)
-    penalty, without, here = pooled.penalty, free.at(theta), pooled.at(theta)
+    penalty = pooling(free.formula, Pool(0.5))
+    without, here = free.at(theta), replace(free, penalty=penalty).at(theta)
     assert here.value - without.value == pytest.approx(penalty.value(theta))
     assert penalty.value(theta) > 1e-3
     gradient, matrix = without.model
