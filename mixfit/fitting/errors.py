@@ -56,11 +56,13 @@ class _Away(NamedTuple):
         distance: the mean difference of logs from what was fitted.
         shift: the mean error, in percent.
         own: the standard deviation of the mixtures' errors about it.
+        mixtures: how many there are.
     """
 
     distance: float
     shift: float
     own: float
+    mixtures: int
 
 
 class _Measured(NamedTuple):
@@ -114,17 +116,21 @@ def _away(optimum: Optimum, kept: Mask, values: Array) -> _Away | None:
     means = means_by(errors, np.unique(beyond.mixture, return_inverse=True)[1])
     distance = float(np.log(values[~kept] / values[kept].max()).mean())
     own = float(means.std(ddof=1)) if len(means) > 1 else 0.0
-    return _Away(distance, float(means.mean()), own)
+    return _Away(distance, float(means.mean()), own, len(means))
 
 
 def _growth(points: Sequence[tuple[_Away, Noise]]) -> Growth | None:
-    """Compare errors beyond what was fitted with those of runs within."""
-    points = [(away, noise) for away, noise in points if noise.of_runs > 0]
+    """Compare errors beyond what was fitted with those within."""
+    points = [(away, noise) for away, noise in points if noise.total > 0]
     if not points:
         return None
-    shift = [(away.shift / noise.of_runs) ** 2 / away.distance for away, noise in points]
-    own = [((away.own / noise.of_runs) ** 2 - 1) / away.distance for away, noise in points]
-    return Growth(float(np.sqrt(np.mean(shift))), float(np.sqrt(max(np.mean(own), 0.0))))
+    shift, own = [], []
+    for away, noise in points:
+        scale = away.distance * noise.total**2
+        # A mean of some mixtures is off by chance too, and mixtures differ within as well.
+        shift.append((away.shift**2 - away.own**2 / away.mixtures) / scale)
+        own.append((away.own**2 - noise.mixture**2 - noise.run**2) / scale)
+    return Growth(*(float(np.sqrt(max(np.mean(x), 0.0))) for x in (shift, own)))
 
 
 def noise_of(errors: Array, rows: TargetRows, parameters: float) -> Noise:

@@ -123,18 +123,18 @@ class Noise:
     checkpoint: NotNegative
 
     @property
-    def of_runs(self) -> float:
-        """That of whole runs."""
-        return float(np.hypot(self.mixture, self.run))
+    def total(self) -> float:
+        """That of one loss."""
+        return float(np.sqrt(self.mixture**2 + self.run**2 + self.checkpoint**2))
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How the error of runs grows beyond the sizes, or lengths, that were fitted.
+    """How errors grow beyond the sizes, or lengths, that were fitted.
 
     At a distance of x, the difference of logs, the variance of the error grows by x times these
-    numbers squared times that of runs (`Noise.of_runs`), as for a random walk. They are estimated
-    over all targets, as each has few distances.
+    numbers squared times that within (`Noise.total`), as for a random walk. They are estimated over
+    all targets, as each has few distances.
 
     Attributes:
         shift: of what all mixtures have in common.
@@ -213,8 +213,8 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
             unknown = np.where(away > 0, np.nan, 0.0)
             shift, own = shift + unknown, own + unknown
         elif used:
-            shift = shift + away * (growth.shift * noise.of_runs) ** 2
-            own = own + away * (growth.own * noise.of_runs) ** 2
+            shift = shift + away * (growth.shift * noise.total) ** 2
+            own = own + away * (growth.own * noise.total) ** 2
     of_runs = np.full(len(N), noise.run**2 + noise.checkpoint**2)
     total = np.sqrt(spread**2 + shift + own + of_runs) / 100
     return Intervals(

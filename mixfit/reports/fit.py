@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note
-from mixfit.base.numbers import counted, fixed, measured, number, number
-from mixfit.fitting.diagnosis
+from mixfit.base.numbers import counted, fixed, measured, number
 from mixfit.reports.report import Grid, Report, remarks_of
 from mixfit.runs.runs import describe
 
