@@ -18,6 +18,7 @@ from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
+from mixfit.commands.predict import predict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "eval": evaluate,
     "compare": compare,
     "optimize": optimize,
+    "predict": predict,
     "laws": laws,
 }
 for _name, _command in _COMMANDS.items():

@@ -154,9 +154,9 @@ def baselines(texts: Texts, fit: Fit) -> dict[str, Array]:
     for text in texts:
         option = f"--baseline {text}"
         name, equals, file = text.partition("=")
-        if _is_pairs(text):
+        if is_pairs(text):
             name, weights = f"given {len(mixtures) + 1}", parse_pairs(text, "--baseline")
-        elif equals and _is_pairs(file):
+        elif equals and is_pairs(file):
             weights = parse_pairs(file, "--baseline")
         elif equals and name:
             weights = read_mixture(file)
@@ -219,7 +219,7 @@ def _pairs(texts: Texts, option: str) -> dict[str, float]:
 
 def _available(texts: Texts) -> dict[str, float]:
     maps = [
-        parse_pairs(text, "--available") if _is_pairs(text) else read_tokens(text) for text in texts
+        parse_pairs(text, "--available") if is_pairs(text) else read_tokens(text) for text in texts
     ]
     return _merged(maps, "--available")
 
@@ -253,7 +253,7 @@ def _no_worse(
     mixture: dict[str, float] | None = None
     for text in texts:
         # One pair is a target's loss; a mixture of one domain can be written in a file.
-        if _is_pairs(text) and "," not in text:
+        if is_pairs(text) and "," not in text:
             losses |= parse_pairs(text, "--no-worse-than")
         elif mixture is None:
             mixture = _mixture(text, "--no-worse-than", fit, observed)
@@ -273,10 +273,10 @@ def _mixture(text: str, option: str, fit: Fit, observed: Array) -> dict[str, flo
             )
         mean = observed.mean(axis=0)
         return dict(zip(fit.domains, mean.tolist(), strict=True))
-    return parse_pairs(text, option) if _is_pairs(text) else read_mixture(text)
+    return parse_pairs(text, option) if is_pairs(text) else read_mixture(text)
 
 
-def _is_pairs(text: str) -> bool:
+def is_pairs(text: str) -> bool:
     """Tell whether a text is ``name=number[,name=number...]``."""
     try:
         parse_pairs(text, "")

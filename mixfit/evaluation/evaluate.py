@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +11,16 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
 from mixfit.base.numbers import short
 from mixfit.base.shown import Shown
+from mixfit.fitting.uncertainty import intervals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Mask
     from mixfit.fitting.result import Fit
+    from mixfit.fitting.uncertainty import Intervals
     from mixfit.runs.runs import Runs
 
 ALL_SIZES = None
@@ -33,12 +35,15 @@ class Score:
         mre: mean relative error, in percent.
         bias: mean of (prediction - observation) / observation, in percent.
         rank: Spearman's correlation, NaN where it is not defined.
+        inside: the share of observed losses inside their 90% intervals, in percent; None where the
+            fit has no intervals for them.
     """
 
     rows: int
     mre: float
     bias: float
     rank: float
+    inside: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,7 @@ class Evaluation(Shown):
             without rows is not there.
         average: model size, or `ALL_SIZES`, to the mean of the targets' scores.
         predicted: target to predicted losses, (rows,).
+        intervals: target to predictions with their intervals; empty where the fit was not resampled.
         notes: what a careful reader should know.
     """
 
@@ -59,6 +65,7 @@ class Evaluation(Shown):
     average: dict[float | None, Score]
     predicted: dict[str, Array]
     notes: tuple[Note, ...]
+    intervals: dict[str, Intervals] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -101,19 +108,32 @@ def evaluate(fit: Fit, runs: Runs) -> Evaluation:
         )
     sizes = tuple(float(size) for size in np.unique(runs.N))
     scores: dict[tuple[str, float | None], Score] = {}
-    predicted = {}
+    predicted, known = {}, {}
     for target in targets:
         predicted[target] = fit.targets[target].predict(runs.N, runs.D, runs.h)
+        if fit.resamples is not None:
+            known[target] = intervals(fit, target, runs.N, runs.D, runs.h)
         observed = runs.losses_of(target)
         for size in (*sizes, ALL_SIZES):
             chosen = ~np.isnan(observed) & ((size == runs.N) if size is not ALL_SIZES else True)
             if chosen.any():
-                scores[target, size] = score_of(predicted[target][chosen], observed[chosen])
+                score = score_of(predicted[target][chosen], observed[chosen])
+                if target in known:
+                    score = replace(score, inside=_inside(known[target], observed, chosen))
+                scores[target, size] = score
     average = {
         size: mean_of([scores[t, size] for t in targets if (t, size) in scores])
         for size in (*sizes, ALL_SIZES)
     }
-    return Evaluation(sizes, scores, average, predicted, _notes(fit, runs, targets))
+    return Evaluation(sizes, scores, average, predicted, _notes(fit, runs, targets), known)
+
+
+def _inside(known: Intervals, observed: Array, chosen: Mask) -> float | None:
+    """Give the share of some losses inside their intervals; None where some have none."""
+    low, high, own = known.low[chosen], known.high[chosen], observed[chosen]
+    if np.isnan(low).any():
+        return None
+    return float(100 * np.mean((low <= own) & (own <= high)))
 
 
 def score_of(predicted: Array, observed: Array) -> Score:
@@ -129,11 +149,13 @@ def score_of(predicted: Array, observed: Array) -> Score:
 def mean_of(scores: Sequence[Score]) -> Score:
     """Average scores; rows are added up, and what has no rank has no say in the rank."""
     ranks = [score.rank for score in scores if not np.isnan(score.rank)]
+    inside = [score.inside for score in scores if score.inside is not None]
     return Score(
         rows=sum(score.rows for score in scores),
         mre=float(np.mean([score.mre for score in scores])),
         bias=float(np.mean([score.bias for score in scores])),
         rank=float(np.mean(ranks)) if ranks else float("nan"),
+        inside=float(np.mean(inside)) if inside else None,
     )
 
 

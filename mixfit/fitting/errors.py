@@ -4,7 +4,8 @@ Two parts. Within the sizes and lengths that were fitted: how far whole mixtures
 checkpoints are from the law. Beyond them: the largest sizes are left out, and then more, the law is
 fitted to the others from where it is, and the errors where it was not fitted are compared with
 those of runs within; likewise for the longest lengths. What all mixtures of a target have in common
-there, a shift, is most of it, and stays apart.
+there, a shift, is most of it, and stays apart. What the parameters explain of these errors, by
+resamples of the smaller fits, is taken off: it is counted apart.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mixfit.fitting.optimum import weighted, weights_of
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import Errors, Growth, Noise
 
@@ -21,23 +23,27 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.base.parallel import Executor
-    from mixfit.fitting.resamples import Optimum
+    from mixfit.fitting.optimum import Optimum
     from mixfit.runs.target_rows import TargetRows
 
 _CUTS = 2  # of sizes, and of lengths
 _LEAST = 2  # sizes, and lengths, that must remain; with one, the law has another form
-_TOLERANCE = 1e-5
+_TOLERANCE, _ROUGH = 1e-5, 1e-4
+_RESAMPLES = 16  # of each cut, for what parameters explain of the errors beyond
 
 
-def errors_of(optima: Sequence[Optimum], parameters: Sequence[float], executor: Executor) -> Errors:
+def errors_of(
+    optima: Sequence[Optimum], parameters: Sequence[float], seed: int, executor: Executor
+) -> Errors:
     """Estimate the errors of a fit.
 
     Args:
         optima: its targets.
         parameters: how many numbers in h the rows decided, of each target.
+        seed: of random weights.
         executor: where the work is done.
     """
-    tasks = [*zip(optima, parameters, strict=True)]
+    tasks = [_Task(*own, seed) for own in zip(optima, parameters, strict=True)]
     measured = executor.map(_measure, tasks, "measuring errors")
     noise = {
         optimum.rows.target: own.noise for optimum, own in zip(optima, measured, strict=True)
@@ -49,20 +55,24 @@ def errors_of(optima: Sequence[Optimum], parameters: Sequence[float], executor: 
     return Errors(model_size=sizes, tokens=lengths, noise=noise)
 
 
+class _Task(NamedTuple):
+    optimum: Optimum
+    parameters: float
+    seed: int
+
+
 class _Away(NamedTuple):
-    """Errors where a law was not fitted.
+    """Errors where a law was not fitted, less what chance and the parameters explain.
 
     Attributes:
         distance: the mean difference of logs from what was fitted.
-        shift: the mean error, in percent.
-        own: the standard deviation of the mixtures' errors about it.
-        mixtures: how many there are.
+        shift: square of the mean error, in percent squared.
+        own: variance of the mixtures' errors about it.
     """
 
     distance: float
     shift: float
     own: float
-    mixtures: int
 
 
 class _Measured(NamedTuple):
@@ -71,8 +81,8 @@ class _Measured(NamedTuple):
     lengths: list[_Away]
 
 
-def _measure(task: tuple[Optimum, float]) -> _Measured:
-    optimum, parameters = task
+def _measure(task: _Task) -> _Measured:
+    optimum = task.optimum
     rows = optimum.rows
     objective, theta = optimum.objective()
     within = 100 * np.log(rows.loss / objective.formula.predict(theta, rows.N, rows.D, rows.h))
@@ -81,42 +91,57 @@ def _measure(task: tuple[Optimum, float]) -> _Measured:
     if kinds.uses_model_size:
         known = np.unique(rows.N)
         cuts = known[::-1][1 : 1 + _CUTS]
-        sizes = _beyond(optimum, rows.N, cuts)
+        sizes = _beyond(task, rows.N, cuts)
     if kinds.uses_tokens:
         low, high = np.log(rows.D.min()), np.log(rows.D.max())
         cuts = np.exp(high - (high - low) * np.arange(1, _CUTS + 1) / (_CUTS + 1))
-        lengths = _beyond(optimum, rows.D, cuts)
-    return _Measured(noise_of(within, rows, parameters), sizes, lengths)
+        lengths = _beyond(task, rows.D, cuts)
+    return _Measured(noise_of(within, rows, task.parameters), sizes, lengths)
 
 
-def _beyond(optimum: Optimum, values: Array, cuts: Array) -> list[_Away]:
+def _beyond(task: _Task, values: Array, cuts: Array) -> list[_Away]:
     """Fit the rows up to each cut, and predict those beyond."""
     found = []
     for cut in cuts:
         kept = values <= cut * (1 + 1e-9)
         if len(np.unique(values[kept])) < _LEAST or kept.all():
             continue
-        away = _away(optimum, kept, values)
+        away = _away(task, kept, values)
         if away is not None:
             found.append(away)
     return found
 
 
-def _away(optimum: Optimum, kept: Mask, values: Array) -> _Away | None:
-    rows, beyond = optimum.rows.select(kept), optimum.rows.select(~kept)
-    if np.ptp(rows.N) == 0 < np.ptp(optimum.rows.N) or np.ptp(rows.D) == 0 < np.ptp(optimum.rows.D):
+def _away(task: _Task, kept: Mask, values: Array) -> _Away | None:
+    every = task.optimum.rows
+    rows, beyond = every.select(kept), every.select(~kept)
+    if np.ptp(rows.N) == 0 < np.ptp(every.N) or np.ptp(rows.D) == 0 < np.ptp(every.D):
         return None  # the law has another form there
-    objective, start = optimum.objective(rows)
+    objective, start = task.optimum.objective(rows)
+    mixture = np.unique(beyond.mixture, return_inverse=True)[1]
+
+    def errors(theta: Array) -> Array:
+        """Give the mean error of each mixture beyond, in percent."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            predicted = objective.formula.predict(theta, beyond.N, beyond.D, beyond.h)
+            return means_by(100 * np.log(beyond.loss / predicted), mixture)
+
     theta = descend(objective, start, tolerance=_TOLERANCE).theta
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        predicted = objective.formula.predict(theta, beyond.N, beyond.D, beyond.h)
-        errors = 100 * np.log(beyond.loss / predicted)
-    if not np.all(np.isfinite(errors)):
+    means = errors(theta)
+    resampled = [
+        errors(descend(weighted(objective, rows, weights), theta, tolerance=_ROUGH).theta)
+        for weights in weights_of(len(every.mixtures), _RESAMPLES, task.seed)
+    ]
+    by_parameters = np.array([own for own in resampled if np.all(np.isfinite(own))])
+    if len(by_parameters) < 2 or not np.all(np.isfinite(means)):
         return None
-    means = means_by(errors, np.unique(beyond.mixture, return_inverse=True)[1])
+    shifts = by_parameters.mean(axis=1)
+    own = means.var(ddof=1) if len(means) > 1 else 0.0
+    # A mean of some mixtures is off by chance too.
+    shift = means.mean() ** 2 - own / len(means) - shifts.var(ddof=1)
+    own -= (by_parameters - shifts[:, None]).var(axis=0, ddof=1).mean()
     distance = float(np.log(values[~kept] / values[kept].max()).mean())
-    own = float(means.std(ddof=1)) if len(means) > 1 else 0.0
-    return _Away(distance, float(means.mean()), own, len(means))
+    return _Away(distance, float(shift), float(own))
 
 
 def _growth(points: Sequence[tuple[_Away, Noise]]) -> Growth | None:
@@ -124,12 +149,13 @@ def _growth(points: Sequence[tuple[_Away, Noise]]) -> Growth | None:
     points = [(away, noise) for away, noise in points if noise.total > 0]
     if not points:
         return None
-    shift, own = [], []
-    for away, noise in points:
-        scale = away.distance * noise.total**2
-        # A mean of some mixtures is off by chance too, and mixtures differ within as well.
-        shift.append((away.shift**2 - away.own**2 / away.mixtures) / scale)
-        own.append((away.own**2 - noise.mixture**2 - noise.run**2) / scale)
+    scales = [away.distance * noise.total**2 for away, noise in points]
+    within = [noise.mixture**2 + noise.run**2 for _, noise in points]
+    shift = [away.shift / scale for (away, _), scale in zip(points, scales, strict=True)]
+    own = [
+        (away.own - known) / scale
+        for (away, _), known, scale in zip(points, within, scales, strict=True)
+    ]
     return Growth(*(float(np.sqrt(max(np.mean(x), 0.0))) for x in (shift, own)))
 
 

@@ -18,21 +18,17 @@ import numpy as np
 from mixfit.base.errors import UsageError, parameter
 from mixfit.base.parallel import Executor
 from mixfit.fitting.errors import errors_of
-from mixfit.fitting.pooling import goals_of
-from mixfit.fitting.search import TargetSearch, draw_start
+from mixfit.fitting.optimum import optima, weighted, weights_of
+from mixfit.fitting.search import draw_start
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import TOO_FEW, Resamples
-from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array
-    from mixfit.fitting.objective import Objective
-    from mixfit.fitting.prior import Shapes
-    from mixfit.fitting.result import Fit, FitOptions, TargetFit
-    from mixfit.laws.pooled import PooledLaw
+    from mixfit.fitting.optimum import Optimum
+    from mixfit.fitting.result import Fit, TargetFit
     from mixfit.runs.runs import Runs
 
-CONCENTRATION = 1.0  # of the Dirichlet distribution
 _FRESH = 10  # each resample of so many is also searched for from a fresh start
 _TOLERANCE = 1e-4
 _CHUNK = 25  # resamples of a target that one task makes
@@ -70,8 +66,7 @@ def resample(
             " weight. Leave it out."
         )
     executor = Executor.of(jobs)
-    rng = np.random.default_rng([seed, zlib.crc32(b"resamples")])
-    weights = mixtures * rng.dirichlet(np.full(mixtures, CONCENTRATION), count)
+    weights = weights_of(mixtures, count, seed)
     known = optima(fit, runs)
     tasks = [
         _Task(optimum, weights[first : first + _CHUNK], first, seed)
@@ -87,7 +82,7 @@ def resample(
         for target, each in found.items()
     }
     decided = [_decided(target) for target in fit.targets.values()]
-    errors = errors_of(known, decided, executor)
+    errors = errors_of(known, decided, seed, executor)
     return replace(fit, resamples=Resamples(seed, params), errors=errors)
 
 
@@ -95,52 +90,6 @@ def _decided(fit: TargetFit) -> float:
     """Count the numbers in h that the rows decided."""
     k = len(fit.domains)
     return sum(fit.effective.get(g.name, g.size(k)) for g in fit.form.mixture_groups)
-
-
-@dataclass(frozen=True, eq=False)
-class Optimum:
-    """A target of a fit with what is needed to fit it again from where it is.
-
-    Attributes:
-        rows: that were fitted.
-        law: with the strengths of pooling.
-        goal: where other targets pull it, if they do.
-        params: its natural parameters.
-        options: of the fit.
-    """
-
-    rows: TargetRows
-    law: PooledLaw
-    goal: Shapes | None
-    params: dict[str, Array]
-    options: FitOptions
-
-    def objective(self, rows: TargetRows | None = None) -> tuple[Objective, Array]:
-        """Give what was minimised, on its rows or on others, and the internal parameters."""
-        search = TargetSearch(self.rows if rows is None else rows, self.options)
-        objective = replace(search.objective(self.law, self.goal), blocks=search.rough_blocks)
-        names = [param.name for param in objective.formula.law.groups]
-        theta = objective.formula.internal({name: self.params[name] for name in names})
-        lower, upper = objective.bounds
-        return objective, np.clip(theta, lower, upper)
-
-
-def optima(fit: Fit, runs: Runs) -> list[Optimum]:
-    """Give the targets of a fit with what is needed to fit them again.
-
-    Args:
-        fit: made on these runs.
-        runs: the rows that were fitted.
-    """
-    rows = [TargetRows.of(runs, target) for target in fit.targets]
-    goals: list[Shapes | None] = [None for _ in rows]
-    if fit.law.pool is not None and fit.law.pool.across and len(rows) > 1:
-        formulas, thetas = zip(*(own.formula() for own in fit.targets.values()), strict=True)
-        goals = [*goals_of(rows, formulas, thetas)]
-    return [
-        Optimum(own, fit.law, goal, target.params, fit.options)
-        for own, goal, target in zip(rows, goals, fit.targets.values(), strict=True)
-    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +105,10 @@ class _Task:
 def _resample(task: _Task) -> list[dict[str, Array]]:
     """Give the natural parameters of each resample."""
     objective, theta = task.optimum.objective()
-    blocks = objective.blocks
-    present = np.unique(task.optimum.rows.mixture)
     name = zlib.crc32(task.optimum.rows.target.encode())
     found = []
     for index, of_mixtures in enumerate(task.weights, start=task.first):
-        weight = blocks.weight * of_mixtures[present][blocks.mixture, None]
-        own = replace(objective, blocks=replace(blocks, weight=weight / weight.sum()))
+        own = weighted(objective, task.optimum.rows, of_mixtures)
         point = descend(own, theta, tolerance=_TOLERANCE)
         if index % _FRESH == _FRESH - 1:
             rng = np.random.default_rng([task.seed, name, index])
