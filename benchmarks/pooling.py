@@ -1,10 +1,10 @@
 """Errors and regret of pooled and of free fits against the number of mixtures fitted.
 
-For each number of mixtures and each draw of so many at random, a law is fitted to them free and
-with `--pool auto`, and predicts the other mixtures, and a larger scale if there is one. Both arms
-see the same draws, so that the difference has a standard error of its own. Regret is the observed
-mean loss over targets of the mixture that a fit puts first among those not fitted, at the largest N
-and D, over the lowest observed there, in percent.
+For each number of mixtures and each draw of so many at random, a law is fitted to them with `--pool
+none`, `--pool domains` and `--pool auto`, and predicts the other mixtures, and a larger scale if
+there is one. All arms see the same draws, so that differences have a standard error of their own.
+Regret is the observed mean loss over targets of the mixture that a fit puts first among those not
+fitted, at the largest N and D, over the lowest observed there, in percent.
 
     python benchmarks/pooling.py slimpajama.csv --law coupled --mixtures 10,14,20,30 \
         --where 'model_size>=3e8,model_size<1e9,n_tokens>=3.9e9' \
@@ -23,22 +23,23 @@ import numpy as np
 
 import mixfit
 from mixfit.base.parallel import Executor
-from mixfit.evaluation.choose import fit_auto
+
+ARMS = ("none", "domains", "auto")
 
 
 def run_draw(task):
-    """Fit both arms to the mixtures of one draw; gives arm to errors, regret and strength."""
+    """Fit all arms to the mixtures of one draw; gives arm to errors, regret and strengths."""
     runs, larger, law, chosen = task
     fitted = runs.select(np.isin(runs.mixture, chosen))
     others = runs.select(~np.isin(runs.mixture, chosen))
     results = {}
-    for arm in ("free", "pooled"):
-        fit = mixfit.fit(fitted, law) if arm == "free" else fit_auto(fitted, f"{law}:auto")
+    for arm in ARMS:
+        fit = mixfit.fit(fitted, f"{law}:{arm}")
         results[arm] = {
             "new": mean_error(fit, others) if len(others) else np.nan,
             "larger": np.nan if larger is None else mean_error(fit, larger),
             "regret": regret(fit, others) if len(others) else np.nan,
-            "strength": fit.law.pool,
+            "strength": str(fit.law.pool),
         }
     return results
 
@@ -92,21 +93,20 @@ def main():
         draws = Executor(options.jobs).map(run_draw, tasks)
         print(f"{options.law}, {count} mixtures, {options.draws} draws")
         for measure in ("new", "larger", "regret"):
-            free, pooled = (
-                np.array([draw[arm][measure] for draw in draws]) for arm in ("free", "pooled")
-            )
+            free, *pooled = (np.array([draw[arm][measure] for draw in draws]) for arm in ARMS)
             if np.isnan(free).all():
                 continue
-            gain = free - pooled
-            error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
-            line = f"  {measure:7s} free {free.mean():.3f}  pooled {pooled.mean():.3f}"
-            line += f"  gain {gain.mean():+.3f} ± {error:.3f}"
+            line = f"  {measure:7s} none {free.mean():.3f}"
+            for arm, own in zip(ARMS[1:], pooled, strict=True):
+                gain = free - own
+                error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
+                line += f"  {arm} {own.mean():.3f} (gain {gain.mean():+.3f} ± {error:.3f})"
             if measure == "regret":
-                bad = [np.mean(x > options.bad) for x in (free, pooled)]
-                line += f"  over {options.bad:g}%: {bad[0]:.0%} and {bad[1]:.0%}"
+                bad = [np.mean(x > options.bad) for x in (free, *pooled)]
+                line += f"  over {options.bad:g}%: " + ", ".join(f"{share:.0%}" for share in bad)
             print(line)
-        strengths = sorted(draw["pooled"]["strength"] for draw in draws)
-        print("  strengths", " ".join(f"{strength:g}" for strength in strengths), flush=True)
+        strengths = sorted(draw["auto"]["strength"] for draw in draws)
+        print("  strengths", " ".join(strengths), flush=True)
         for number, draw in enumerate(draws):
             for arm, result in draw.items():
                 rows.append(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import subprocess
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mixfit.base.parallel import use_one_thread
+from mixfit.commands.schema import schema_of
 
 use_one_thread()  # as the program does; numpy is imported later
 
@@ -22,22 +27,47 @@ REAL_RUNS = ROOT.parent / "shared" / "data" / "slimpajama_small.csv"
 def mixfit(tmp_path):
     """Run the installed program in a folder of its own; gives the finished process."""
 
-    def run(*arguments, columns=None, **options):
+    def run(*arguments, columns=None, env_extra=None, **options):
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
+        environment |= env_extra or {}
         if columns is not None:
             environment["COLUMNS"] = str(columns)
-        return subprocess.run(
+        done = subprocess.run(
             [str(PROGRAM), *map(str, arguments)],
-            cwd=tmp_path,
+            **{"cwd": tmp_path} | options,
             env=environment,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            **options,
         )
+        # Other tests fail where this library is not installed; these say more with it.
+        if done.returncode == 0 and "-o" in arguments and importlib.util.find_spec("jsonschema"):
+            out = str(arguments[arguments.index("-o") + 1])
+            path = Path(options.get("cwd", tmp_path)) / out
+            if out == "-" or path.suffix in (".yaml", ".json"):
+                check_file(done.stdout if out == "-" else path.read_text(encoding="utf-8"))
+        return done
 
     return run
+
+
+def check_file(text):
+    """Hold a file that the program wrote to the schema that it prints, if it has a kind."""
+    content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    kind = content.get("schema", "") if isinstance(content, dict) else ""
+    match = re.fullmatch(r"mixfit\.(fit|mixture|eval|compare)/1", kind)
+    if match is not None:
+        _validator(match.group(1)).validate(content)
+
+
+@cache
+def _validator(kind):
+    from jsonschema import Draft202012Validator
+
+    schema = schema_of(kind)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def draw_theta(formula, rng):
                 theta[formula.places(exponent)] = corners
     n, d = np.array([formula.n_unit]), np.array([formula.d_unit])
     uniform = np.full((1, formula.k), 1 / formula.k)
-    sizes = formula.term_values(theta, n, d, uniform)[:, 0]
+    sizes = formula.summand_values(theta, n, d, uniform)[:, 0]
     return formula.rescaled(theta, rng.uniform(0.3, 1.0, len(sizes)) / sizes)
 
 

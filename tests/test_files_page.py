@@ -9,11 +9,11 @@ from typing import Union, get_args, get_origin
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, check_file
 from random_fits import additive
 
 from mixfit.base.errors import Note
-from mixfit.base.plain import stored_fields
+from mixfit.base.plain import stored_fields, to_yaml
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison_file import comparison_to_plain, figure_rows
 from mixfit.evaluation.evaluate import evaluate
@@ -25,6 +25,7 @@ from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
 from mixfit.runs.read import read_runs
+from mixfit.runs.runs import JoinedFiles
 from mixfit.runs.splits import split_folds
 
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
@@ -51,7 +52,7 @@ def said(kind, rules, *, many=False):
         return f"map{'s' * many} of {said(inner[1], rules, many=True)}"
     if get_origin(kind) in (Union, types.UnionType):
         words = " or ".join(said(x, rules, many=many) for x in reversed(inner))
-        if len(inner) == 2 and str in inner:
+        if set(inner) == {str, float}:
             words = "text or number"
         null = len(inner) < len(get_args(kind)) and not rules.omit
         return words + (f" or `{rules.word}`" if rules.word else " or null" if null else "")
@@ -123,6 +124,8 @@ def fit_file(tmp_path):
 def mixture_files(path):
     numbers = {"web": [1.0, 2.0, 3.0], "math": [2.0, 2.0, 1.0]}
     found = additive(numbers, {t: [0.5, 0.5, 0.5] for t in numbers}, ["web", "code", "books"])
+    columns = replace(found.data.columns, transforms={"math": "1-x"})
+    found = replace(found, data=replace(found.data, columns=columns))
     save_fit(found, path)
     planner = Planner(found, constraints=Constraints(max={"web": 0.1, "code": 0.2}))
     best = replace(planner.best(1e9, 1e10), notes=(Note("x", "y"),))
@@ -134,6 +137,7 @@ def eval_files(path):
     runs = read_runs(ROOT / "sample_runs" / "additive.csv")
     found = fit(runs, "chinchilla", options=QUICK, jobs=1)
     save_fit(found, path)
+    runs = replace(runs, joined=JoinedFiles("run", runs.files))
     done = replace(evaluate(found, runs), notes=(Note("x", "y"),))
     yield evaluation_to_plain(done, str(path), runs, 0.01)
     one = runs.select(np.arange(2))
@@ -142,6 +146,7 @@ def eval_files(path):
 
 def compare_files(path):
     runs = read_runs(ROOT / "sample_runs" / "additive.csv")
+    runs = replace(runs, joined=JoinedFiles("run", runs.files))
     splits = split_folds(runs, 2)
     done = compare_laws(splits, ["chinchilla", "ridge"], options=QUICK, jobs=1)
     done = replace(done, notes=(Note("x", "y", "web"),))
@@ -157,6 +162,7 @@ def compare_files(path):
 def test_the_keys_that_are_written_are_those_of_the_page(fit_file, schema, written):
     rows, seen = table(schema), set()
     for content in written(fit_file):
+        check_file(to_yaml(content))
         assert list(content)[:2] == ["schema", "mixfit"]
         assert content["schema"] == f"mixfit.{schema}/1"
         for name in list(content)[2:]:

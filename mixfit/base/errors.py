@@ -91,5 +91,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("aditive", ["additive", "joint"])
     " Did you mean 'additive'?"
     """
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    others = [name for name in known if name != word]
+    matches = difflib.get_close_matches(word, others, n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mixfit.base.errors import WorkerError, parameter
 
@@ -20,6 +22,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _UNGUARDED = 97  # the exit status of a process that was to start others while it imported a script
+_TALKATIVE = ("distributed", "tornado", "asyncio")  # loggers
+_PATIENCE = 5  # seconds that a scheduler has to answer
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -66,7 +70,12 @@ class Executor:
                 ``tcp://host:8786``; a task whose worker is lost is given to another.
             progress: from what is being done and the number of steps to a context that gives a
                 function to be called after each step.
+
+        Raises:
+            WorkerError: if the address is none.
         """
+        if cluster is not None:
+            _check_address(cluster)
         self._jobs, self._cluster, self._progress = jobs, cluster, progress
 
     @classmethod
@@ -112,7 +121,8 @@ def _collect(
 ) -> list[R]:
     from concurrent.futures import as_completed
 
-    pending = [pool.submit(function, task) for task in tasks]
+    with _signals_wait():  # a process that is being made must not be left half made
+        pending = [pool.submit(function, task) for task in tasks]
     for future in as_completed(pending):
         future.result()
         done()
@@ -133,6 +143,7 @@ def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
     context = get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":
         context.set_forkserver_preload([module])
+        _start_servers()
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare_process)
     try:
         yield pool
@@ -161,43 +172,136 @@ def _in_processes(jobs: int, module: str) -> Iterator[futures.Executor]:
                 os.environ[name] = value
 
 
+def _start_servers() -> None:
+    """Start what makes processes so that all of these leave a terminal's signals to this one."""
+    from multiprocessing import forkserver, resource_tracker
+
+    left_alone = {signal.SIGINT, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, left_alone)
+    try:
+        resource_tracker.ensure_running()  # which unblocks one of them
+        signal.pthread_sigmask(signal.SIG_BLOCK, left_alone)
+        forkserver.ensure_running()  # it and its children inherit what is blocked
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let a signal that ends the program come when this is over."""
+    came: list[int] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # no other handles signals
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and callable(signal.getsignal(number)):
+                previous[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 @contextmanager
 def _on_cluster(address: str) -> Iterator[futures.Executor]:
+    from concurrent.futures import CancelledError
+
     try:
         from distributed import Client, KilledWorker
+        from distributed.comm.core import CommClosedError
     except ImportError:
         raise WorkerError(
             f"{parameter('cluster')} needs Dask, which is not installed:"
             " pip install 'mixfit[cluster]'."
         ) from None
-    try:
-        client = Client(address, timeout="5s", set_as_default=False)
-    except (OSError, ValueError) as error:
+    with _dask_is_quiet():
+        _require_scheduler(address)
+        with Client(address, timeout="5s", set_as_default=False) as client:
+            if not client.scheduler_info()["workers"]:
+                raise WorkerError(
+                    f"The Dask scheduler at {address} has no workers. Start some:"
+                    f" dask worker {address}"
+                )
+            pool = client.get_executor(retries=2, pure=False)
+            try:
+                yield pool
+            except KilledWorker as error:
+                raise WorkerError(
+                    f"Workers of the cluster ended again and again: {error}"
+                ) from None
+            except ModuleNotFoundError as error:
+                raise WorkerError(
+                    f"A worker of the cluster lacks {error.name}: install it there."
+                ) from None
+            except (CancelledError, CommClosedError):
+                raise WorkerError(
+                    f"The Dask scheduler at {address} went away before the work was done."
+                ) from None
+            finally:
+                pool.shutdown(wait=False)
+
+
+def _check_address(address: str) -> None:
+    """Refuse what Dask would stumble over, before it is asked."""
+    match = re.fullmatch(
+        r"(?:(tcp|tls)://)?(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.%]+\]):([0-9]{1,5})", address
+    )
+    if match is None or not 0 < int(match[2]) < 1 << 16:
         raise WorkerError(
-            f"There is no Dask scheduler at {address} ({error or 'no answer'}). Give the address"
+            f"{parameter('cluster')} {address!r} is no address of a Dask scheduler. Give the one"
             " that 'dask scheduler' prints, such as tcp://host:8786."
+        )
+
+
+def _require_scheduler(address: str) -> None:
+    """Refuse an address where no scheduler answers; a `Client` may wait there for ever."""
+    import asyncio
+
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    tls = Security().get_connection_args("client").get("ssl_context")
+    if address.startswith("tls:") and tls is None:
+        raise WorkerError(
+            f"{parameter('cluster')} {address}: Dask's configuration names no certificates for tls."
+            " Set them there (distributed.comm.tls), or use tcp."
+        )
+
+    async def ask() -> None:
+        async with rpc(address, timeout=_PATIENCE) as scheduler:
+            await scheduler.identity()
+
+    try:
+        asyncio.run(asyncio.wait_for(ask(), _PATIENCE + 1))
+    except Exception as error:  # whatever Dask makes of what is no scheduler
+        why = str(error) or "no answer"
+        raise WorkerError(
+            f"There is no Dask scheduler at {address} ({why}). Give the address that"
+            " 'dask scheduler' prints, such as tcp://host:8786."
         ) from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise WorkerError(
-                f"The Dask scheduler at {address} has no workers. Start some: dask worker {address}"
-            )
-        pool = client.get_executor(retries=2, pure=False)
-        try:
-            yield pool
-        except KilledWorker as error:
-            raise WorkerError(f"Workers of the cluster ended again and again: {error}") from None
-        except ModuleNotFoundError as error:
-            raise WorkerError(
-                f"A worker of the cluster lacks {error.name}: install it there."
-            ) from None
-        finally:
-            pool.shutdown(wait=False)
+
+
+@contextmanager
+def _dask_is_quiet() -> Iterator[None]:
+    """Keep Dask from telling the user of what becomes one message."""
+    import logging
+
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(_TALKATIVE)]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _prepare_process() -> None:
     """Leave interrupts to the parent, and end with it, even if it is killed."""
-    import threading
     from multiprocessing import parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,7 +6,10 @@ not say all, give the writing, the checks of what is read, and the tables in ``d
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
@@ -26,6 +29,7 @@ import yaml
 
 from mixfit._version import __version__
 from mixfit.base.errors import InputError, Note, UsageError, nearest
+from mixfit.base.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,6 +144,33 @@ def to_yaml(content: Mapping[str, Any]) -> str:
     )
 
 
+def write_document(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write plain data to a file, as JSON where its name ends in ``.json``, as YAML elsewhere.
+
+    JSON has no infinite numbers: they are texts there, which are read as the same.
+
+    Args:
+        path: of the file; ``-`` is standard output.
+        content: such as `to_document` gives.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    if Path(path).suffix.lower() == ".json":
+        text = json.dumps(_with_texts(content), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(path, text + "\n")
+    else:
+        write_text(path, to_yaml(content))
+
+
+def _with_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_texts(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(item) for item in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
 @dataclass(frozen=True)
 class Place:
     """A place in a file, such as ``data.tokens``; what is wrong there is an error that names it."""
@@ -188,6 +219,11 @@ def read_document(record: type[T], schema: str, path: str | Path) -> T:
         InputError: if it is not there, is not YAML, has another schema, or holds what its record
             cannot; the message names the place.
     """
+    if _is_pipe(path):
+        raise InputError(
+            f"{path}: is no regular file. What is made of it names its SHA-256, for which it is"
+            " read again: write it to a file first."
+        )
     content = load_yaml(path)
     own = content.get("schema") if isinstance(content, dict) else None
     if own != schema:
@@ -196,6 +232,13 @@ def read_document(record: type[T], schema: str, path: str | Path) -> T:
     rest = {name: value for name, value in content.items() if name not in ("schema", "mixfit")}
     read: T = _record_of(record, rest, Place(str(path)))
     return read
+
+
+def _is_pipe(path: str | Path) -> bool:
+    with suppress(OSError, ValueError):
+        mode = os.stat(path).st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -214,7 +257,8 @@ def load_yaml(path: str | Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}).") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be read as text ({why}).") from None
     if len(data) > _LARGEST_FILE:
         raise InputError(f"{path}: is larger than {_LARGEST_FILE >> 20} MiB. Give another file.")
     try:

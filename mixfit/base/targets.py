@@ -49,7 +49,10 @@ def target_weights(
                 f" {', '.join(known)}."
             )
         weights.update(dict.fromkeys(matched, float(weight)))
-    total = sum(weights.values())
-    if not total > 0:
+    most = max(weights.values(), default=0.0)
+    if not most > 0:
         raise UsageError("All target weights are 0. Give at least one target some weight.")
-    return {target: weights[target] / total for target in known if weights.get(target, 0) > 0}
+    # In units of the largest: a sum of huge weights is no number.
+    total = sum(weight / most for weight in weights.values())
+    shares = {target: weights.get(target, 0.0) / most / total for target in known}
+    return {target: share for target, share in shares.items() if share > 0}

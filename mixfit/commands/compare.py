@@ -8,6 +8,7 @@ import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 _DEFAULT_FOLDS = 5
 
 
+@reads_tables
 def compare(
     runs: given.RunsArgument,
     law: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A law, or the regressions ridge and trees; may be repeated. [default: additive, "
-            "joint, coupled]",
+            help="A law, kkt, or the regressions ridge, scheffe2 and trees; may be repeated. "
+            "[default: additive, joint, coupled]",
             show_default=False,
         ),
     ] = None,
@@ -78,15 +80,12 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    table: TableOptions = AS_USUAL,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -101,8 +100,8 @@ def compare(
     Example: mixfit compare runs.csv --law additive --law coupled --folds 5
     """
     from mixfit.base.errors import UsageError
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.commands.mixtures import targets as chosen_targets
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
@@ -117,29 +116,29 @@ def compare(
         known = ", ".join(FORMATS)
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
-    check_out(out, runs)
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
+    check_out(out, [*runs, *(table.join or ())])
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
-        wanted = [*(where or []), *conditions]
-        return given.read(runs, weights, targets, model_size, tokens, wanted, domains)
+        return table.read(runs, where=conditions, domains=domains)
 
-    table = read(train or [])
-    tests = [read([condition], table.domains) for condition in test or []]
+    checkpoints = read(train or [])
+    check_out(out, checkpoints.paths)
+    tests = [read([condition], checkpoints.domains) for condition in test or []]
     splits = (
-        split_by_rows(table, tests)
+        split_by_rows(checkpoints, tests)
         if tests
-        else _split(table, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
+        else _split(checkpoints, folds, mixtures, repeats, seed, leave_size_out=leave_size_out)
     )
     executor = given.executor(jobs, cluster, quiet=quiet)
     objective = chosen_targets(target)
     comparison = compare_laws(splits, laws, objective=objective, options=chosen, jobs=executor)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(comparison_to_plain(comparison, chosen, table, tests))
+        lambda path: write_document(
+            path, comparison_to_plain(comparison, chosen, checkpoints, tests)
         ),
-        lambda: report_comparison(comparison, table.summary, table_format),
+        lambda: report_comparison(comparison, checkpoints.summary, table_format),
         quiet=quiet,
         form=table_format,
     )

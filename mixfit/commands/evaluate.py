@@ -6,18 +6,16 @@ from typing import Annotated
 
 import typer
 
-from mixfit.commands import options as given
+from mixfit.commands import options as given  # noqa: TC001 (typer reads them)
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 
+@reads_tables
 def evaluate(
     fit: given.FitArgument,
     runs: given.RunsArgument,
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     max_mre: Annotated[
         float | None,
         typer.Option(
@@ -42,8 +40,8 @@ def evaluate(
 
     Example: mixfit eval fit.yaml runs.csv --where 'model_size>=1.2e9' --max-mre 0.5
     """
-    from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.files import check_out
+    from mixfit.base.plain import write_document
     from mixfit.evaluation.evaluate import evaluate as evaluate_fit
     from mixfit.evaluation.evaluation_file import evaluation_to_plain
     from mixfit.evaluation.predictions import check_predictions_path, save_predictions
@@ -51,21 +49,25 @@ def evaluate(
     from mixfit.reports.evaluate import gate, report_evaluation
     from mixfit.reports.render import print_remarks
 
-    for path in (out, predictions):
-        check_out(path, [fit, *runs])
+    inputs = [fit, *runs, *(table.join or ())]
+    check_out(out, inputs)
+    check_out(predictions, inputs, [out])
     if predictions is not None:
         check_predictions_path(predictions)
     loaded = load_fit(fit)
-    table = given.read(runs, weights, targets, model_size, tokens, where, loaded.domains)
-    evaluation = evaluate_fit(loaded, table)
+    checkpoints = table.read(runs, fit=loaded)
+    for path in (out, predictions):
+        check_out(path, (*checkpoints.paths, *loaded.data.paths))
+    evaluation = evaluate_fit(loaded, checkpoints)
+    title = f"{loaded.law.name} law of {fit}"
     if predictions is not None:
-        save_predictions(evaluation, table, predictions)
+        save_predictions(evaluation, checkpoints, predictions)
     finish(
         out,
-        lambda path: write_text(
-            path, to_yaml(evaluation_to_plain(evaluation, fit, table, max_mre))
+        lambda path: write_document(
+            path, evaluation_to_plain(evaluation, fit, checkpoints, max_mre)
         ),
-        lambda: report_evaluation(evaluation, f"{loaded.law.name} law of {fit} on {table.summary}"),
+        lambda: report_evaluation(evaluation, f"{title} on {checkpoints.summary}"),
         quiet=quiet,
         also_written=[predictions],
     )

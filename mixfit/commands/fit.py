@@ -8,8 +8,10 @@ import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
+from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
 
+@reads_tables
 def fit(
     runs: given.RunsArgument,
     law: Annotated[
@@ -18,11 +20,7 @@ def fit(
             help="Which law; 'mixfit laws' lists them, and 'auto' lets held-out runs decide."
         ),
     ] = "additive",
-    weights: given.Weights = None,
-    targets: given.Targets = None,
-    model_size: given.ModelSize = None,
-    tokens: given.Tokens = None,
-    where: given.Where = None,
+    table: TableOptions = AS_USUAL,
     pool: Annotated[
         str | None,
         typer.Option(
@@ -41,10 +39,11 @@ def fit(
             " of parameters, predictions and optima; 0 for none.",
         ),
     ] = 0,
-    delta: given.Delta = 1e-3,
-    solver: given.Solver = "trust-region",
-    restarts: given.Restarts = 12,
+    delta: given.Delta = None,
+    solver: given.Solver = None,
+    restarts: given.Restarts = None,
     hops: given.Hops = None,
+    treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
     cluster: given.Cluster = None,
@@ -67,7 +66,7 @@ def fit(
     if law == AUTO and pool is not None:
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
-    check_out(out, runs)
+    check_out(out, [*runs, *(table.join or ())])
     beside = None
     if resamples:
         if out == "-":
@@ -75,23 +74,24 @@ def fit(
         if out is not None:
             beside = str(resample_path(out))
             check_out(beside, runs)
-    chosen = FitOptions(delta=delta, solver=solver, restarts=restarts, hops=hops, seed=seed)
-    table = given.read(runs, weights, targets, model_size, tokens, where)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
+    checkpoints = table.read(runs)
+    check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)
     if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 
-        fitted = fit_auto(table, options=chosen, jobs=executor)
+        fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
     else:
-        fitted = fit_runs(table, wanted, options=chosen, jobs=executor)
+        fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
     if resamples:
         from mixfit.fitting.resamples import resample
 
-        fitted = resample(fitted, table, resamples, seed=seed, jobs=executor)
+        fitted = resample(fitted, checkpoints, resamples, seed=seed, jobs=executor)
     finish(
         out,
         lambda path: save_fit(fitted, path),
-        lambda: report_fit(fitted, table),
+        lambda: report_fit(fitted, checkpoints),
         quiet=quiet,
         also_written=[beside],
     )

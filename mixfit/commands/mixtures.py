@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mixfit.base.errors import MixfitError, UsageError, nearest
-from mixfit.base.numbers import parse_number
+from mixfit.base.numbers import parse_number, short
 from mixfit.mixture.constraints import Constraints, mixture_of
 from mixfit.mixture.files import FORMATS, parse_pairs, read_mixture, read_tokens
+from mixfit.runs.transforms import to_loss
+from mixfit.runs.units import BEYOND, FEWEST_TOKENS, meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,7 +68,7 @@ def targets(texts: Texts | None) -> dict[str, float] | None:
 
 
 def check_budget(
-    sizes: Sequence[float], lengths: Sequence[float], flops: str | None, *, each_target: bool
+    sizes: Sequence[float], lengths: Sequence[float], flops: Texts | None, *, each_target: bool
 ) -> None:
     """Refuse a budget that says too much.
 
@@ -74,13 +76,45 @@ def check_budget(
         UsageError: there are FLOPs beside the N and D that they choose, or several budgets for
             ``--each-target``.
     """
-    if each_target and (flops is not None or len(sizes) > 1 or len(lengths) > 1):
+    if each_target and (flops or len(sizes) > 1 or len(lengths) > 1):
         raise UsageError("--each-target takes one --model-size and one --tokens, and no --flops.")
-    if flops is not None and (sizes or lengths):
+    if flops and (sizes or lengths):
         raise UsageError(
             "--flops chooses N and D: leave out --model-size and --tokens, or bound the search "
             "with --model-size-range and --tokens-range."
         )
+
+
+def check_units(
+    fit: Fit, sizes: Sequence[float], lengths: Sequence[float], available: Mapping[str, float]
+) -> None:
+    """Refuse numbers that are in another unit, as far as one can tell.
+
+    Raises:
+        UsageError: a budget is 10,000 times beyond what was fitted, or tokens are fewer than any
+            corpus has.
+    """
+    insist = "or take it as it stands with --allow-units."
+
+    def said(text: str, value: float, low: float, high: float) -> str:
+        unit = meant(value, low, high)
+        return f"{text}. {f'If {value:g}{unit} is meant, write that,' if unit else 'Mend it,'}"
+
+    for option, values, fitted in (
+        ("--model-size", sizes, fit.data.model_size),
+        ("--tokens", lengths, fit.data.tokens),
+    ):
+        for value in values:
+            if not fitted.min / BEYOND <= value <= fitted.max * BEYOND and value > 0:
+                text = (
+                    f"{option} {short(value)} is more than {BEYOND:,.0f} times beyond what was "
+                    f"fitted, {short(fitted.min)} to {short(fitted.max)}"
+                )
+                raise UsageError(f"{said(text, value, fitted.min, fitted.max)} {insist}")
+    for domain, tokens in available.items():
+        if 0 < tokens < FEWEST_TOKENS:
+            text = f"--available {domain}={tokens:g} is a number of tokens"
+            raise UsageError(f"{said(text, tokens, fit.data.tokens.min, 1e14)} {insist}")
 
 
 def check_output(form: str, out: str | None, prefixes: str | None, *, each_target: bool) -> None:
@@ -180,10 +214,9 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
         MixfitError: sources were given and cannot be read.
     """
     if sources:
-        from mixfit.runs.read import read_runs
+        from mixfit.runs.read import read_mixtures
 
-        weights = list(fit.data.columns.weights.values())
-        return read_runs(list(sources), weights=weights, domains=fit.domains).mixtures
+        return read_mixtures(list(sources), fit.domains, like=fit.data.columns)
     try:
         runs = _fitted_runs(fit)
     except MixfitError:  # such as a column that was renamed: they are a help, not a need
@@ -195,21 +228,22 @@ def _fitted_runs(fit: Fit) -> Runs | None:
     from mixfit.base.files import file_sha256
     from mixfit.runs.read import read_runs
 
-    files = fit.data.files
-    if not files:
+    joined = fit.data.joined
+    files = fit.data.files + (joined.files if joined else ())
+    if not fit.data.files:
         return None
     for file in files:
         if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
             return None
-    columns = fit.data.columns
     return read_runs(
-        [file.path for file in files],
-        weights=list(columns.weights.values()),
-        targets=list(columns.targets.values()),
-        model_size=columns.model_size,
-        tokens=columns.tokens,
+        [file.path for file in fit.data.files],
         where=fit.data.where,
         domains=fit.domains,
+        join=None if joined is None else [file.path for file in joined.files],
+        on=None if joined is None else joined.key,
+        like=fit.data.columns,
+        allow_unmatched=True,  # as much as was allowed when it was fitted
+        allow_units=True,
     )
 
 
@@ -254,12 +288,23 @@ def _no_worse(
     for text in texts:
         # One pair is a target's loss; a mixture of one domain can be written in a file.
         if is_pairs(text) and "," not in text:
-            losses |= parse_pairs(text, "--no-worse-than")
+            losses |= _as_losses(parse_pairs(text, "--no-worse-than"), fit)
         elif mixture is None:
             mixture = _mixture(text, "--no-worse-than", fit, observed)
         else:
             raise UsageError("--no-worse-than: give one mixture; further ones as TARGET=LOSS.")
     return losses, mixture
+
+
+def _as_losses(values: Mapping[str, float], fit: Fit) -> dict[str, float]:
+    """Make losses of what users write of targets in whose place something else was fitted."""
+    transforms = fit.data.columns.transforms or {}
+    return {
+        target: float(to_loss(transforms[target], np.asarray(value)))
+        if target in transforms
+        else value
+        for target, value in values.items()
+    }
 
 
 def _mixture(text: str, option: str, fit: Fit, observed: Array) -> dict[str, float]:

@@ -54,9 +54,21 @@ def optimize(
         Texts, _option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
     ] = None,
     flops: Annotated[
-        str | None,
-        _option("C", "Choose N and D too, with 6 N D = C FLOPs, such as 1e21.", _BUDGET),
+        Texts,
+        _option(
+            "C[,C...]",
+            "Choose N and D too, with 6 N D = C FLOPs, such as 1e21; a list gives a row each.",
+            _BUDGET,
+        ),
     ] = None,
+    allow_units: Annotated[
+        bool,
+        typer.Option(
+            "--allow-units",
+            help="Take budgets and tokens that can hardly be in the units of the fit.",
+            rich_help_panel=_BUDGET,
+        ),
+    ] = False,
     model_size_range: Annotated[
         str | None,
         _option(
@@ -130,7 +142,8 @@ def optimize(
         str,
         typer.Option(
             "--format",
-            help="Of the file: yaml, json, csv, megatron or hf.",
+            help="Of the file: yaml (or JSON, by the file's name), or weights alone as json, csv, "
+            "megatron or hf.",
             rich_help_panel="Output",
         ),
     ] = "yaml",
@@ -146,19 +159,21 @@ def optimize(
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
     from mixfit.base.files import check_out, write_text
-    from mixfit.base.plain import to_yaml
+    from mixfit.base.plain import write_document
     from mixfit.commands import mixtures as texts
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
     from mixfit.mixture.planner import Planner
     from mixfit.reports.optimize import report_result
     from mixfit.reports.report import Remark
+    from mixfit.runs.sources import files_named
 
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
     named += [text for text in (prior, prefixes) if text is not None]
     check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
     loaded = load_fit(fit)
+    check_out(out, (*loaded.data.paths, *files_named(runs or ())))
     observed = texts.observed_mixtures(loaded, runs)
     asked = texts.constraints(
         loaded,
@@ -175,29 +190,32 @@ def optimize(
     )
     compared = texts.baselines(baseline or (), loaded)
     sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    if not allow_units:
+        texts.check_units(loaded, sizes, lengths, asked.available)
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     N: tuple[float | None, ...] = sizes or (None,)
     D: tuple[float | None, ...] = lengths or (None,)
-    budget = None if flops is None else texts.number(flops, "--flops")
+    budgets = texts.numbers(flops, "--flops")
     sizes_searched = texts.span(model_size_range, "--model-size-range")
     tokens_searched = texts.span(tokens_range, "--tokens-range")
     mixtures: tuple[Mixture, ...] = ()
     pure: tuple[PureTarget, ...] = ()
     if each_target:
         pure = planner.each_target(N[0], D[0])
-    elif budget is None:
+    elif not budgets:
         mixtures = planner.grid(N, D)
     else:
-        mixtures = (planner.for_flops(budget, sizes_searched, tokens_searched),)
+        searched = sizes_searched, tokens_searched
+        mixtures = tuple(planner.for_flops(budget, *searched) for budget in budgets)
     study = planner.study(mixtures[0], compared) if len(mixtures) == 1 else None
 
     def write(path: str) -> None:
         if form == "yaml":
-            text = to_yaml(mixtures_to_plain(mixtures, fit, study=study, pure=pure))
+            write_document(path, mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
-            text = render(mixtures, form, {} if prefixes is None else read_prefixes(prefixes))
-        write_text(path, text)
+            kept = {} if prefixes is None else read_prefixes(prefixes)
+            write_text(path, render(mixtures, form, kept))
 
     finish(
         out,

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from mixfit.base.parallel import Executor
-    from mixfit.runs.runs import Runs
 
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="RUNS...",
-        help="CSV or Parquet files, or directories of Parquet files.",
+        help="Files (CSV, TSV, JSON Lines or Parquet), directories of such files, or globs.",
         show_default=False,
     ),
 ]
@@ -24,57 +23,41 @@ FitArgument = Annotated[
     str,
     typer.Argument(metavar="FIT", help="A fit file made by 'mixfit fit -o'.", show_default=False),
 ]
-Weights = Annotated[
-    list[str] | None,
-    typer.Option(metavar="GLOB", help="Weight columns. [default: weight_*]", show_default=False),
-]
-Targets = Annotated[
-    list[str] | None,
+Delta = Annotated[
+    float | None,
     typer.Option(
-        metavar="GLOB",
-        help="Loss columns, or target names. [default: loss_* and *_loss]",
+        help="Of the Huber loss, eq. (6). [default: 0.001, or as the law's authors have it]",
         show_default=False,
     ),
 ]
-ModelSize = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="The column of N in parameters, or one number for all rows, such as 310M. "
-        "[default: model_size, n_params, params or N]",
-        show_default=False,
-    ),
-]
-Tokens = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="The column of D in tokens, or one number for all rows, such as 10B. "
-        "[default: n_tokens, tokens or D]",
-        show_default=False,
-    ),
-]
-Where = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="COND[,COND...]",
-        help="Rows to take, such as 'model_size>=3e8'; may be repeated, all must hold. "
-        "Operators: < <= > >= == !=",
-        show_default=False,
-    ),
-]
-Delta = Annotated[float, typer.Option(help="Of the Huber loss, eq. (6).")]
 Solver = Annotated[
-    str,
-    typer.Option(help="trust-region, or basin-hopping as in the paper (slow)."),
+    str | None,
+    typer.Option(
+        help="trust-region, basin-hopping as in the paper (slow), or early-stopping. [default: "
+        "trust-region, or as the law's authors have it]",
+        show_default=False,
+    ),
 ]
-Restarts = Annotated[int, typer.Option(help="Random starts, at the most.")]
+Restarts = Annotated[
+    int | None,
+    typer.Option(
+        help="Random starts, at the most. [default: 12, or as the law's authors have it]",
+        show_default=False,
+    ),
+]
 Hops = Annotated[
     int | None,
     typer.Option(
         help="Hops in a row that must find nothing lower before the search ends. "
         "[default: as many as the law has parameters]",
         show_default=False,
+    ),
+]
+Treatment = Annotated[
+    str,
+    typer.Option(
+        metavar="authors|mixfit",
+        help="How the laws of others are fitted: as their authors do, or as mixfit fits its own.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of all random numbers.")]
@@ -97,13 +80,21 @@ Cluster = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _out(path: str | None) -> str | None:
+    # Its other names are standard output too, which then holds the result alone.
+    return "-" if path in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else path
+
+
 Out = Annotated[
     str | None,
     typer.Option(
         "--out",
         "-o",
         metavar="FILE",
-        help="Write YAML there; - is standard output.",
+        callback=_out,
+        help="Write YAML there, or JSON if its name ends in .json; - is standard output.",
         show_default=False,
     ),
 ]
@@ -115,12 +106,15 @@ Quiet = Annotated[
 
 # Options that are not called as the function or its parameter in Python is, by command.
 OTHER_NAMES = {
+    "fit": {"target_groups": "--target-group"},
+    "eval": {"target_groups": "--target-group"},
     "compare": {
         "labels": "--test",
         "objective": "--target",
         "split_by_rows": "--test",
         "split_folds": "--folds",
         "split_sizes": "--leave-size-out",
+        "target_groups": "--target-group",
         "tests": "--test",
     },
     "optimize": {
@@ -148,26 +142,3 @@ def executor(jobs: int | None, cluster: str | None, *, quiet: bool) -> Executor:
     from mixfit.reports.progress import progress_of
 
     return Executor(jobs, cluster=cluster, progress=progress_of(quiet=quiet))
-
-
-def read(
-    sources: Sequence[str],
-    weights: list[str] | None,
-    targets: list[str] | None,
-    model_size: str | None,
-    tokens: str | None,
-    where: list[str] | None,
-    domains: Sequence[str] | None = None,
-) -> Runs:
-    """Read runs with what the common options say."""
-    from mixfit.runs.read import read_runs
-
-    return read_runs(
-        list(sources),
-        weights=weights,
-        targets=targets,
-        model_size=model_size,
-        tokens=tokens,
-        where=where or (),
-        domains=domains,
-    )

@@ -21,7 +21,8 @@ from mixfit.evaluation.contenders import (
 from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
 from mixfit.evaluation.rule import choose
-from mixfit.fitting.fit import fit_all
+from mixfit.evaluation.together import fit_together
+from mixfit.fitting.fit import fit_all, treatment_notes
 from mixfit.fitting.pooling import Case
 from mixfit.fitting.result import FitOptions
 from mixfit.runs.target_rows import TargetRows
@@ -66,11 +67,13 @@ def compare_laws(
     targets = _common_targets(splits)
     refused = refusals_in(splits, contenders, targets)
     fitted = _fit_laws(splits, contenders, targets, refused, options, executor)
+    together = fit_together(splits, contenders, targets, refused, options, executor)
+    ready: dict[tuple[int, str], Contender] = {**fitted, **together}
     tasks = []
     for number, split in enumerate(splits.splits):
         for target in targets:
             own = {
-                c.label: fitted.get((number, c.label), c)
+                c.label: ready.get((number, c.label), c)
                 for c in contenders
                 if (c.label, target) not in refused
             }
@@ -96,6 +99,12 @@ def compare_laws(
         for contender in contenders
         for key, decision in outcome.decisions(contender, weights).items()
     }
+    treated = [
+        note
+        for contender in contenders
+        if contender.declared is not None
+        for note in treatment_notes(contender.declared, options)
+    ]
     return Comparison(
         title=splits.title,
         laws=tuple(contender.label for contender in contenders),
@@ -106,7 +115,7 @@ def compare_laws(
         decisions=decisions,
         standings=compared,
         choice=choice,
-        notes=notes_on(outcome),
+        notes=(*notes_on(outcome), *treated),
     )
 
 

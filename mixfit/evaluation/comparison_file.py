@@ -2,18 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixfit.base.plain import Key, to_document, to_plain
+from mixfit.base.errors import Note  # noqa: TC001, the compare file is written by its type
+from mixfit.base.plain import Blank, to_document, to_plain
+from mixfit.evaluation.evaluation_file import OrAll  # noqa: TC001, likewise
+from mixfit.fitting.result import Candidate, Choice, FitOptions  # noqa: TC001, likewise
+from mixfit.runs.runs import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.evaluation.comparison import Comparison
-    from mixfit.fitting.result import FitOptions
     from mixfit.runs.runs import Runs
 
 COMPARE_SCHEMA = "mixfit.compare/1"
+
+
+@dataclass(frozen=True)
+class RowsToTest:
+    """Rows to test that were given apart."""
+
+    where: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedOn(Origin):
+    """Where the rows to fit come from, or those that were split, and those to test."""
+
+    tests: tuple[RowsToTest, ...]
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """A `Summary` of a law, a target and a column."""
+
+    law: str
+    target: str
+    column: str
+    train_mre: Blank
+    test_mre: Blank
+    standard_error: Blank
+    bias: Blank
+    rank: Blank
+    rows: int
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """The `Decisions` of a law and a column."""
+
+    law: str
+    picked_for: str
+    column: str
+    mixtures: int
+    regret: float
+    best_of_five: float
+    optimism: Blank
+    optimism_error: Blank
+    order: Blank
+    order_of_best: Blank
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """A `Figure`."""
+
+    law: str
+    target: str
+    split: str
+    column: str
+    fold: int
+    model_size: OrAll
+    mre: Blank
+    bias: Blank
+    rank: Blank
+    rows: int
+
+
+@dataclass(frozen=True)
+class CompareFile:
+    """The keys of a compare file, in their order; ``docs/files.md`` says what each is."""
+
+    title: str
+    options: FitOptions
+    data: ComparedOn
+    choice: Choice | None
+    laws: tuple[Candidate, ...]
+    notes: tuple[Note, ...]
+    summary: tuple[SummaryRow, ...]
+    decisions: tuple[DecisionRow, ...]
+    rows: tuple[FigureRow, ...]
 
 
 def comparison_to_plain(
@@ -27,67 +107,58 @@ def comparison_to_plain(
         train: the rows to fit, or those that were split.
         tests: the rows to test, where they were given apart.
     """
-    content = {
-        "title": comparison.title,
-        "options": options,
-        "data": {
-            "files": train.files,
-            "where": train.where,
-            "tests": [{"where": runs.where} for runs in tests],
-        },
-        "choice": comparison.choice,
-        "laws": comparison.standings,
-        "notes": comparison.notes,
-        "summary": summary_rows(comparison),
-        "decisions": decision_rows(comparison),
-        "rows": figure_rows(comparison),
-    }
-    return to_document(COMPARE_SCHEMA, content)
+    tests_of = tuple(RowsToTest(runs.where) for runs in tests)
+    file = CompareFile(
+        title=comparison.title,
+        options=options,
+        data=ComparedOn(**vars(train.origin), tests=tests_of),
+        choice=comparison.choice,
+        laws=comparison.standings,
+        notes=comparison.notes,
+        summary=_summary(comparison),
+        decisions=_decisions(comparison),
+        rows=_figures(comparison),
+    )
+    return to_document(COMPARE_SCHEMA, file)
 
 
 def summary_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Give what the table of a comparison says of each law, target and column."""
-    rows = [
-        {
-            "law": law,
-            "target": target,
-            "column": column,
-            "train_mre": s.train,
-            "test_mre": s.test,
-            "standard_error": s.error,
-            "bias": s.bias,
-            "rank": s.rank,
-            "rows": s.rows,
-        }
-        for (law, target, column), s in comparison.summaries.items()
-    ]
-    return list(to_plain(rows, Key(blank=True)))
-
-
-def decision_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Give what the picks of each law are worth."""
-    rows = [
-        {"law": law, "for": kind, "column": column, **vars(decisions)}
-        for (law, kind, column), decisions in comparison.decisions.items()
-    ]
-    return list(to_plain(rows, Key(blank=True)))
+    return list(to_plain(_summary(comparison)))
 
 
 def figure_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Give all figures of a comparison."""
-    rows = [
-        {
-            "law": f.law,
-            "target": f.target,
-            "split": f.split,
-            "column": f.column,
-            "fold": f.fold,
-            "model_size": "all" if f.model_size is None else f.model_size,
-            "mre": f.score.mre,
-            "bias": f.score.bias,
-            "rank": f.score.rank,
-            "rows": f.score.rows,
-        }
+    return list(to_plain(_figures(comparison)))
+
+
+def _summary(comparison: Comparison) -> tuple[SummaryRow, ...]:
+    return tuple(
+        SummaryRow(law, target, column, s.train, s.test, s.error, s.bias, s.rank, s.rows)
+        for (law, target, column), s in comparison.summaries.items()
+    )
+
+
+def _decisions(comparison: Comparison) -> tuple[DecisionRow, ...]:
+    return tuple(
+        DecisionRow(law, kind, column, **vars(decisions))
+        for (law, kind, column), decisions in comparison.decisions.items()
+    )
+
+
+def _figures(comparison: Comparison) -> tuple[FigureRow, ...]:
+    return tuple(
+        FigureRow(
+            f.law,
+            f.target,
+            f.split,
+            f.column,
+            f.fold,
+            f.model_size,
+            f.score.mre,
+            f.score.bias,
+            f.score.rank,
+            f.score.rows,
+        )
         for f in comparison.figures
-    ]
-    return list(to_plain(rows, Key(blank=True)))
+    )

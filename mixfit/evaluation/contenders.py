@@ -1,4 +1,7 @@
-"""Who takes part in a comparison: laws, laws that the rows choose how hard to pool, regressions."""
+"""Who takes part in a comparison.
+
+Laws, laws that the rows choose how hard to pool, laws over all targets at once, and regressions.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ import numpy as np
 from mixfit.base.errors import NotApplicableError, UsageError, nearest, parameter
 from mixfit.evaluation.heldout import CONVERGED, Result
 from mixfit.evaluation.regressors import REGRESSORS
+from mixfit.evaluation.together import JOINT_LAWS, TogetherContender
 from mixfit.fitting.fit import refusals
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import law_of
+from mixfit.laws.pooled import AUTO, law_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,11 +157,19 @@ def contenders_of(
 def _contender(law: str | Law | PooledLaw | AutoLaw) -> Contender:
     if isinstance(law, str) and law in REGRESSORS:
         return RegressionContender(law, REGRESSORS[law]())
+    if law == AUTO:
+        raise UsageError(
+            f"{parameter('law')} {AUTO} is no law: 'mixfit fit' chooses with it. Name the laws to"
+            " compare, or leave them out."
+        )
+    if isinstance(law, str) and law in JOINT_LAWS:
+        return TogetherContender(law)
     if isinstance(law, str) and ":" not in law and law not in CATALOGUE:
-        known = [*CATALOGUE, *REGRESSORS]
+        known = [*CATALOGUE, *JOINT_LAWS, *REGRESSORS]
         raise UsageError(
             f"There is no law '{law}'.{nearest(law, known)} Laws: {', '.join(CATALOGUE)};"
-            f" regressions: {', '.join(REGRESSORS)}."
+            f" over all targets at once: {', '.join(JOINT_LAWS)}; regressions:"
+            f" {', '.join(REGRESSORS)}."
         )
     return LawContender(law_of(law))
 

@@ -164,7 +164,7 @@ def _notes(fit: Fit, runs: Runs, targets: list[str]) -> tuple[Note, ...]:
     missing = [target for target in fit.targets if target not in targets]
     if missing:
         text = f"the runs have no loss for {', '.join(missing)} of the fit"
-        notes.append(Note("missing-targets", text))
+        notes.append(Note("missing-target", text))
     law = fit.targets[targets[0]].form
     for name, uses, fitted, values in (
         ("N", law.uses_model_size, fit.data.model_size, runs.N),

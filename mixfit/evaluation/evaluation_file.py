@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
+from mixfit.base.errors import Note  # noqa: TC001, the eval file is written by its type
 from mixfit.base.files import file_sha256
-from mixfit.base.plain import Key, to_document, to_plain, without_targets
+from mixfit.base.plain import Blank, Key, Omitted, to_document, to_plain, without_targets
+from mixfit.runs.runs import Origin  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
     from mixfit.evaluation.evaluate import Evaluation, Score
     from mixfit.runs.runs import Runs
 
 EVAL_SCHEMA = "mixfit.eval/1"
+OrAll = Annotated[float | None, Key(word="all")]
+
+
+@dataclass(frozen=True)
+class PredictedBy:
+    """The fit file that predicted."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A `Score` of a target at a model size."""
+
+    target: str
+    model_size: OrAll
+    rows: int
+    mre: Blank
+    bias: Blank
+    rank: Blank
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The limit that was asked for, and the targets above it."""
+
+    limit: float
+    over: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EvalFile:
+    """The keys of an eval file, in their order; ``docs/files.md`` says what each is."""
+
+    fit: PredictedBy
+    data: Origin
+    notes: tuple[Note, ...]
+    rows: tuple[ScoreRow, ...]
+    max_mre: Omitted[Gate] = None
 
 
 def evaluation_to_plain(
@@ -25,25 +68,27 @@ def evaluation_to_plain(
         runs: that were predicted.
         max_mre: the limit in percent that was asked for, if any.
     """
-    content: dict[str, Any] = {
-        "fit": {"path": fit_path, "sha256": file_sha256(fit_path)},
-        "data": {"files": runs.files, "where": runs.where},
-        "notes": without_targets(evaluation.notes),
-        "rows": score_rows(evaluation),
-    }
-    if max_mre is not None:
-        content["max_mre"] = {"limit": max_mre, "over": evaluation.targets_over(max_mre)}
-    return to_document(EVAL_SCHEMA, content)
+    gate = None if max_mre is None else Gate(max_mre, evaluation.targets_over(max_mre))
+    file = EvalFile(
+        fit=PredictedBy(fit_path, file_sha256(fit_path)),
+        data=runs.origin,
+        notes=without_targets(evaluation.notes),
+        rows=_rows(evaluation),
+        max_mre=gate,
+    )
+    return to_document(EVAL_SCHEMA, file)
 
 
 def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Give the rows of an eval file: the scores by target and model size."""
+    return list(to_plain(_rows(evaluation)))
 
-    def row(target: str, size: float | None, score: Score) -> dict[str, Any]:
-        place = {"target": target, "model_size": "all" if size is None else size}
-        return dict(to_plain({**place, **vars(score)}, Key(blank=True)))
 
-    return [
+def _rows(evaluation: Evaluation) -> tuple[ScoreRow, ...]:
+    def row(target: str, size: float | None, score: Score) -> ScoreRow:
+        return ScoreRow(target, size, score.rows, score.mre, score.bias, score.rank)
+
+    return (
         *(row(target, size, score) for (target, size), score in evaluation.scores.items()),
         *(row("average", size, score) for size, score in evaluation.average.items()),
-    ]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.numbers import short
 from mixfit.base.shown import Shown
 from mixfit.fitting.inputs import rows_of
+from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +131,17 @@ def predictions_of(fit: Fit, names: Sequence[str], N: Array, D: Array, h: Array)
                 f" fitted, {short(fitted.max)}"
             )
             notes.append(Note(f"{what}-outside", text))
-    return Predictions(fit.domains, tuple(names), N, D, h, fit.predict(N, D, h), known, (*notes,))
+    transforms = fit.data.columns.transforms or {}
+    loss = {target: undone(x, transforms.get(target)) for target, x in fit.predict(N, D, h).items()}
+    known = {target: _undone(own, transforms.get(target)) for target, own in known.items()}
+    return Predictions(fit.domains, tuple(names), N, D, h, loss, known, (*notes,))
+
+
+def _undone(own: Intervals, how: str | None) -> Intervals:
+    """Give intervals in the units of the column, in whose place something else was fitted."""
+    ends = undone(own.low, how), undone(own.high, how)
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    return replace(own, loss=undone(own.loss, how), low=low, high=high)
 
 
 def _given(numbers: Sequence[float], fitted: Range, name: str) -> Sequence[float]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mixfit.base.errors import UsageError
 from mixfit.base.files import writing
+from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,13 +45,18 @@ def save_predictions(evaluation: Evaluation, runs: Runs, path: str) -> None:
     columns: dict[str, Any] = {f"weight_{d}": runs.h[:, i] for i, d in enumerate(runs.domains)}
     columns |= {"model_size": runs.N, "n_tokens": runs.D}
     for target in evaluation.targets:
+        # What is no loss is written as it was logged, and is not called one.
+        how = (runs.columns.transforms or {}).get(target)
+        observed = undone(runs.losses_of(target), how)
         # A missing loss is an empty cell, not a number.
-        columns[f"{target}_loss"] = pa.array(runs.losses_of(target), from_pandas=True)
-        columns[f"{target}_predicted"] = evaluation.predicted[target]
+        name = f"{target}_loss" if how is None else target
+        columns[name] = pa.array(observed, from_pandas=True)
+        columns[f"{target}_predicted"] = undone(evaluation.predicted[target], how)
         if target in evaluation.intervals:
             own = evaluation.intervals[target]
-            for name, ends in (("low", own.low), ("high", own.high)):
-                columns[f"{target}_{name}"] = pa.array(ends, from_pandas=True)
+            ends = [undone(own.low, how), undone(own.high, how)]
+            for name, values in (("low", np.minimum(*ends)), ("high", np.maximum(*ends))):
+                columns[f"{target}_{name}"] = pa.array(values, from_pandas=True)
     save_table(pa.table(columns), path)
 
 

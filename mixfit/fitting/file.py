@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest, parameter
-from mixfit.base.files import write_text
 from mixfit.base.plain import (
     Key,
     NotNegative,
@@ -18,8 +17,8 @@ from mixfit.base.plain import (
     read_document,
     shown,
     to_document,
-    to_yaml,
     without_targets,
+    write_document,
 )
 from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
@@ -32,6 +31,7 @@ from mixfit.fitting.result import (
 )
 from mixfit.fitting.uncertainty import Ends, Errors, Params, ResampleFile
 from mixfit.laws.catalogue import find_law
+from mixfit.laws.law import OURS
 from mixfit.laws.pooled import NONE, Pool, PooledLaw, pooled
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ FIT_SCHEMA = "mixfit.fit/1"
 class StoredOptions(FitOptions):
     """The options of a fit, and how hard it is pooled, left out where it is not."""
 
+    delta: float = OURS.delta
+    solver: str = OURS.solver
+    restarts: int = OURS.restarts
     pool: Omitted[Pool] = None
 
 
@@ -94,7 +97,7 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
         FitFile(
             law=fit.law.name,
             domains=fit.domains,
-            options=StoredOptions(**vars(fit.options), pool=fit.law.pool),
+            options=StoredOptions(**vars(fit.options.filled(fit.law.law)), pool=fit.law.pool),
             data=fit.data,
             notes=without_targets(fit.notes),
             selection=fit.selection,
@@ -134,7 +137,9 @@ def _by_domain(target: TargetFit, params: Mapping[str, Array]) -> Params:
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
-    """Write a fit file, and its resamples, if there are any, beside it; ``-`` is standard output.
+    """Write a fit file, as JSON where its name ends in ``.json``; ``-`` is standard output.
+
+    Its resamples, if there are any, stand in a file beside it.
 
     Raises:
         InputError: if it cannot be written.
@@ -149,7 +154,7 @@ def save_fit(fit: Fit, path: str | Path) -> None:
             )
         forms = {name: target.form for name, target in fit.targets.items()}
         stored = save_resamples(fit.resamples, forms, fit.domains, path)
-    write_text(path, to_yaml(fit_to_plain(fit, stored)))
+    write_document(path, fit_to_plain(fit, stored))
 
 
 def load_fit(path: str | Path) -> Fit:

@@ -19,6 +19,7 @@ from mixfit.fitting.prior import effective_parameters
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.search import GRID, Solved, TargetSearch
 from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
+from mixfit.laws.law import OURS
 from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
 from mixfit.runs.target_rows import TargetRows
 
@@ -284,12 +285,33 @@ def _fit_of(
     return Fit(
         law=law,
         domains=runs.domains,
-        options=options,
+        options=options.filled(declared),
         data=FitData.of(runs),
         targets=noted,
-        notes=(*runs.notes, *pooling, *_pool_notes(law, fits.values()), *general),
+        notes=(
+            *runs.notes,
+            *treatment_notes(declared, options),
+            *pooling,
+            *_pool_notes(law, fits.values()),
+            *general,
+        ),
         pool_path=path,
     )
+
+
+def treatment_notes(law: Law, options: FitOptions) -> list[Note]:
+    """Say how a law of others is fitted where that is not how mixfit fits its own.
+
+    Args:
+        law: as it was declared.
+        options: of the fit.
+    """
+    own = options.of(law)
+    if not own.source or own == replace(OURS, source=own.source):
+        return []
+    hops = "" if own.hops is None else f", {counted(own.hops, 'hop')}"
+    text = f"delta {own.delta:g}, {own.solver}, at most {counted(own.restarts, 'start')}{hops}"
+    return [Note("as-its-authors", f"{law.name} is fitted with {text}: {own.source}")]
 
 
 def _pool_notes(law: PooledLaw, fits: Collection[TargetFit]) -> list[Note]:
@@ -342,7 +364,7 @@ def _described(solved: Solved, rows: TargetRows, options: FitOptions) -> TargetF
         form=solved.formula.law,
         params=solved.formula.natural(solved.theta),
         rows=len(rows),
-        huber=float(huber(rows.loss - predicted, options.delta).mean()),
+        huber=float(huber(rows.loss - predicted, solved.objective.delta).mean()),
         mre=mean_relative_error(predicted, rows.loss),
         status=status,
         effective={name: float(own.sum()) for name, own in shares.items()},

@@ -86,8 +86,9 @@ def _columns_of(
     frame: pd.DataFrame, domains: Sequence[str], columns: Columns
 ) -> tuple[Array, Array, Array]:
     """Give N, D and h of a data frame; sums of weights that are 1 to 1% are made so."""
+    units = columns.units or {}
 
-    def column(fitted: str | float, plain: str) -> Array:
+    def column(fitted: str | float, plain: str, unit: float = 1.0) -> Array:
         if plain not in frame and not isinstance(fitted, str):
             return np.full(len(frame), fitted)
         name = fitted if fitted in frame else plain
@@ -97,13 +98,15 @@ def _columns_of(
                 f"The data frame has no column {either}."
                 f" Its columns are {list_names([str(c) for c in frame.columns])}."
             )
-        return _array(str(name), frame[name])
+        # A column of the name that was fitted counts what that one did.
+        return _array(str(name), frame[name]) * (unit if name == fitted else 1.0)
 
     weights = [column(columns.weights.get(d, d), d) for d in domains]
     h = np.column_stack(weights)
     sums = h.sum(axis=1, keepdims=True)
     h = np.divide(h, sums, out=h.copy(), where=np.abs(sums - 1) <= 0.01)
-    return column(columns.model_size, "N"), column(columns.tokens, "D"), h
+    N = column(columns.model_size, "N", units.get("model_size", 1.0))
+    return N, column(columns.tokens, "D", units.get("tokens", 1.0)), h
 
 
 def _array(name: str, given: Any) -> Array:

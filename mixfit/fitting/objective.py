@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.laws.coefficients import Constant
+from mixfit.laws.formula import OuterAt
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices
@@ -80,7 +81,8 @@ class Objective:
                 logs.append(-(self.blocks.log_N + shift_N))
             if term.d is not None:
                 logs.append(-(self.blocks.log_D + shift_D))
-            terms.append(RowTerm(direction, tuple(logs)))
+            inside = self.formula.law.under_outer(term)
+            terms.append(RowTerm(direction, tuple(logs), inside))
             direction += 1 + len(logs)
         return tuple(terms)
 
@@ -88,9 +90,7 @@ class Objective:
     def functions(self) -> tuple[tuple[Coefficient, slice | Indices], ...]:
         """Coefficients and exponents in the order of directions, and where they are in theta."""
         return tuple(
-            (function, self.formula.places(function))
-            for term in self.formula.law.terms
-            for function in term.functions
+            (function, self.formula.places(function)) for function in self.formula.law.functions
         )
 
 
@@ -101,10 +101,12 @@ class RowTerm:
     Attributes:
         direction: that of its coefficient; those of its exponents follow.
         logs: what each exponent is multiplied by, -log N or -log D, (blocks, width).
+        inside: whether it stands under the outer power, whose exponent has the last direction.
     """
 
     direction: int
     logs: tuple[Array, ...]
+    inside: bool
 
     def evaluate(
         self, values: list[Array | float], slab: slice
@@ -132,11 +134,13 @@ class _Rows(NamedTuple):
         powers: N^-p D^-q of each term, (blocks, width), or 1.
         terms: each term, (blocks, width), or what it is for each block.
         residual: observed minus predicted loss, (blocks, width).
+        outer: the power that some of the terms stand under, if there is one.
     """
 
     powers: list[Array | float]
     terms: list[Array | float]
     residual: Array
+    outer: OuterAt | None
 
 
 class ObjectiveAt:
@@ -212,14 +216,19 @@ class ObjectiveAt:
             return Quadratic(gradient, matrix)
         return Quadratic(gradient + penalty.gradient(self._theta), matrix + penalty.matrix)
 
-    def term_values(self) -> tuple[Array, Array]:
-        """Give the observed losses (rows,) and the terms' values (terms, rows), by mixture."""
+    def summand_values(self) -> tuple[Array, Array]:
+        """Give the observed losses (rows,) and the law's summands (summands, rows), by mixture."""
         used = self._blocks.weight > 0
-        values = [
-            np.broadcast_to(term.evaluate(self._values, slice(None))[1], used.shape)[used]
-            for term in self._objective.terms
-        ]
-        return self._blocks.loss[used], np.array(values)
+        rows = self._evaluated(slice(None))
+        values, inside = [], False
+        for term, value in zip(self._objective.terms, rows.terms, strict=True):
+            if not term.inside:
+                values.append(value)
+            elif rows.outer is not None and not inside:
+                inside = True
+                values.append(rows.outer.value)
+        spread = [np.broadcast_to(value, used.shape)[used] for value in values]
+        return self._blocks.loss[used], np.array(spread)
 
     @cached_property
     def _only_rows(self) -> _Rows:
@@ -232,13 +241,21 @@ class ObjectiveAt:
     def _evaluated(self, slab: slice) -> _Rows:
         """Evaluate the terms on the rows of a slab."""
         residual = self._blocks.loss[slab].copy()
-        rows = _Rows([], [], residual)
+        powers, values = [], []
+        inside: Array | float = 0.0
         for term in self._objective.terms:
             power, value = term.evaluate(self._values, slab)
-            residual -= value
-            rows.powers.append(power)
-            rows.terms.append(value)
-        return rows
+            if term.inside:
+                inside = inside + value
+            else:
+                residual -= value
+            powers.append(power)
+            values.append(value)
+        if self._objective.formula.law.outer is None:
+            return _Rows(powers, values, residual, None)
+        outer = OuterAt(np.asarray(inside), self._values[-1])
+        residual -= outer.value
+        return _Rows(powers, values, residual, outer)
 
     def _directions(self, slab: slice, spare: int = 0) -> tuple[Array, Array, Array]:
         """Give the derivatives of the predictions along the directions.
@@ -247,12 +264,16 @@ class ObjectiveAt:
             The derivatives (directions + spare, blocks, width), the residuals (blocks, width), and
             what a residual is multiplied by to give its derivative in the objective.
         """
-        powers, values, residual = self._rows(slab)
+        powers, values, residual, outer = self._rows(slab)
         directions = np.empty((len(self._values) + spare, *residual.shape))
         for term, power, value in zip(self._objective.terms, powers, values, strict=True):
             directions[term.direction] = power
             for offset, log_scale in enumerate(term.logs, start=1):
                 np.multiply(value, log_scale[slab], out=directions[term.direction + offset])
+            if term.inside and outer is not None:
+                directions[term.direction : term.direction + 1 + len(term.logs)] *= outer.slope
+        if outer is not None:
+            directions[len(self._values) - 1] = outer.in_kappa
         size = np.maximum(np.abs(residual), self._objective.delta)
         return directions, residual, self._blocks.weight[slab] / size
 

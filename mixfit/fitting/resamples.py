@@ -65,6 +65,11 @@ def resample(
             f"{parameter('resamples')}: the rows have one mixture, so that there is nothing to"
             " weight. Leave it out."
         )
+    if fit.options.of(fit.law.law).solver == "early-stopping":
+        raise UsageError(
+            f"{parameter('resamples')}: {fit.law.name} is fitted with early stopping, so that no"
+            f" minimum is there to be followed. Fit it with {parameter('treatment')} mixfit."
+        )
     executor = Executor.of(jobs)
     weights = weights_of(mixtures, count, seed)
     known = optima(fit, runs)

@@ -15,8 +15,9 @@ from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.fitting.uncertainty import intervals
 from mixfit.laws.formula import Formula
+from mixfit.laws.law import OURS
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
-from mixfit.runs.runs import SourceFile  # noqa: TC001, likewise
+from mixfit.runs.runs import JoinedFiles, SourceFile  # noqa: TC001, likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,39 +27,58 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.uncertainty import Errors, Intervals, Resamples
-    from mixfit.laws.law import Law
+    from mixfit.laws.law import Law, Treatment
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
+
+_DELTAS = 1e-12, 1e12  # beyond them the Huber loss, or what it is divided by, overflows
 
 
 _SMALLEST_ERROR = 1e-4  # percent; smaller errors are the solver's
 
 
+AUTHORS, MIXFIT = "authors", "mixfit"
+
+
 @dataclass(frozen=True)
 class FitOptions:
-    """How a fit is made.
+    """How a fit is made. What is None is as the law has it (`mixfit.laws.law.Treatment`).
 
     Attributes:
-        delta: of the Huber loss, eq. (6), in units of the loss.
+        delta: of the Huber loss, eq. (6), in units of the loss; 1e-3 for the laws of the paper and
+            of mixfit.
         seed: of all random numbers.
-        solver: a name in `mixfit.fitting.solvers.SOLVERS`.
-        restarts: random starts at the most.
+        solver: a name in `mixfit.fitting.solvers.SOLVERS`; ``trust-region`` for those.
+        restarts: random starts at the most; 12 for those.
         hops: hops in a row that must find nothing lower before the search ends; as many as the law
-            has parameters where it is None.
+            has parameters for those.
+        treatment: ``authors`` to fit the laws of others as their authors do, ``mixfit`` to fit all
+            laws as those of mixfit.
     """
 
-    delta: float = 1e-3
+    delta: Annotated[float | None, Key(word="auto")] = None
     seed: int = 0
-    solver: str = "trust-region"
-    restarts: int = 12
+    solver: Annotated[str | None, Key(word="auto")] = None
+    restarts: Annotated[int | None, Key(word="auto")] = None
     hops: Annotated[int | None, Key(word="auto")] = None
+    treatment: Annotated[str, Key(omit=True)] = AUTHORS
 
     def __post_init__(self) -> None:
-        if not (self.delta > 0 and np.isfinite(self.delta)):
+        if self.treatment not in (AUTHORS, MIXFIT):
+            raise UsageError(
+                f"There is no treatment '{self.treatment}'. Treatments: {AUTHORS}, {MIXFIT}."
+            )
+        if self.delta is not None and not (self.delta > 0 and np.isfinite(self.delta)):
             raise UsageError(
                 f"delta is {self.delta:g}; it must be a positive number ({parameter('delta')})."
             )
-        if self.solver not in SOLVERS:
+        if self.delta is not None and not _DELTAS[0] <= self.delta <= _DELTAS[1]:
+            least, most = _DELTAS
+            raise UsageError(
+                f"delta is {self.delta:g}; it must be from {least:g} to {most:g}"
+                f" ({parameter('delta')}). It is in the unit of the losses, and 0.001 in the paper."
+            )
+        if self.solver is not None and self.solver not in SOLVERS:
             known = ", ".join(SOLVERS)
             hint = nearest(self.solver, SOLVERS)
             raise UsageError(f"There is no solver '{self.solver}'.{hint} Solvers: {known}.")
@@ -69,11 +89,27 @@ class FitOptions:
                     f"{name} is {value}; it must be {least} or more ({parameter(name)})."
                 )
 
+    def of(self, law: Law) -> Treatment:
+        """Give how a law is fitted: as these options say, and else as the law has it."""
+        return self.treated(law.treatment if self.treatment == AUTHORS else OURS)
+
+    def treated(self, own: Treatment) -> Treatment:
+        """Give a treatment with what these options say."""
+        asked = {name: getattr(self, name) for name in ("delta", "solver", "restarts", "hops")}
+        return replace(own, **{name: x for name, x in asked.items() if x is not None})
+
+    def filled(self, law: Law) -> FitOptions:
+        """Give the options with all that is None as a law has it."""
+        own = self.of(law)
+        return replace(
+            self, delta=own.delta, solver=own.solver, restarts=own.restarts, hops=own.hops
+        )
+
     def at_most(self, *, restarts: int, hops: int) -> FitOptions:
-        """Give the options with fewer restarts and hops, where they are more."""
+        """Give the options with fewer restarts and hops, where they are more or are not said."""
         return replace(
             self,
-            restarts=min(self.restarts, restarts),
+            restarts=restarts if self.restarts is None else min(self.restarts, restarts),
             hops=hops if self.hops is None else min(self.hops, hops),
         )
 
@@ -103,6 +139,7 @@ class FitData:
         model_size: in parameters.
         tokens: in tokens.
         weights: domain to the range of its weight.
+        joined: files that were joined to `files`, if any.
     """
 
     files: tuple[SourceFile, ...]
@@ -112,6 +149,7 @@ class FitData:
     model_size: Range
     tokens: Range
     weights: dict[str, Range]
+    joined: Omitted[JoinedFiles] = None
 
     @classmethod
     def of(cls, runs: Runs) -> FitData:
@@ -124,7 +162,14 @@ class FitData:
             model_size=Range.of(runs.N),
             tokens=Range.of(runs.D),
             weights={d: Range.of(runs.h[:, i]) for i, d in enumerate(runs.domains)},
+            joined=runs.joined,
         )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +230,9 @@ class TargetFit:
         ):
             return None
         corner = np.array([[float(domain == self.target) for domain in self.domains]])
-        formula, theta = self.formula()
-        values = formula.term_values(theta, np.ones(1), np.ones(1), corner)[:, 0]
-        return float(sum(v for v, t in zip(values, self.form.terms, strict=True) if t in lasting))
+        formula = Formula(self.form.with_terms(lasting), len(self.domains))
+        theta = formula.internal(self.params)
+        return float(formula.predict(theta, np.ones(1), np.ones(1), corner)[0])
 
     def predict(self, N: Array, D: Array, h: Array) -> Array:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""

@@ -105,7 +105,7 @@ class TargetSearch:
         )
         formula = Formula(form, rows.mixtures.shape[1], self._n_unit, self._d_unit)
         penalty = None if law.pool is None else pooling(formula, law.pool, centre)
-        return Objective(formula, self._blocks, self.options.delta, penalty)
+        return Objective(formula, self._blocks, self.options.of(law.law).delta, penalty)
 
     def solve(self, law: PooledLaw) -> Solved:
         """Fit a law, each target apart from the others.
@@ -129,7 +129,7 @@ class TargetSearch:
         return Solved(objective, solution, seconds)
 
     def _search(self, law: PooledLaw) -> Solved:
-        objective, options = self.objective(law), self.options
+        objective, own = self.objective(law), self.options.of(law.law)
         known = []
         for smaller in law.contains:
             inner = self.solve(smaller)
@@ -138,16 +138,16 @@ class TargetSearch:
         begin = time.perf_counter()
         # A stream of its own for each target and law: results do not depend on what else is fitted.
         names = (self.rows.target, str(law).removesuffix(f":{NONE}"))
-        rng = np.random.default_rng([options.seed, *(zlib.crc32(n.encode()) for n in names)])
+        rng = np.random.default_rng([self.options.seed, *(zlib.crc32(n.encode()) for n in names)])
         blocks = sampled(self._blocks, _ENOUGH_ROWS, rng)
         rough = objective if blocks is self._blocks else replace(objective, blocks=blocks)
-        solution = SOLVERS[options.solver](
+        solution = SOLVERS[own.solver](
             objective,
             partial(draw_start, rough),
             known,
             rng=rng,
-            restarts=options.restarts,
-            hops=_hops(objective.formula, law) if options.hops is None else options.hops,
+            restarts=own.restarts,
+            hops=_hops(objective.formula, law) if own.hops is None else own.hops,
             rough=rough,
         )
         return Solved(objective, solution, time.perf_counter() - begin)
@@ -217,7 +217,7 @@ def draw_start(objective: Objective, rng: np.random.Generator) -> Array:
     formula = objective.formula
     for _ in range(_DRAWS):
         theta = formula.random(rng)
-        loss, values = objective.at(theta).term_values()
+        loss, values = objective.at(theta).summand_values()
         # A factor cannot mend a term that is below 0, as sums with coefficients of both signs may.
         if np.all(values.mean(axis=1) > 0):
             break

@@ -2,7 +2,7 @@
 
 `search` is the default: random starts and hops, each followed down by `descend`, a second-order
 trust-region method on a positive semidefinite model. `basin_hopping` is the paper's method
-(section 2.3), by SciPy.
+(section 2.3), and `early_stopping` that of some other laws, both by SciPy.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _POOL = 4  # distinct optima that hops set out from
 _FROM_BEST = 0.6  # share of the hops that set out from the lowest of them
 _MOST_HOPS = 10  # times the number asked for, even if they go on finding lower points
 _MAX_STEPS, LAST_STEPS = 400, 4000
+_EARLY = 20  # steps of L-BFGS after which it ends early: PyTorch's number for one call
 
 
 class Model(Protocol):
@@ -269,17 +270,10 @@ def basin_hopping(
     from scipy.optimize import Bounds, basinhopping
 
     lower, upper = objective.bounds
-
-    def value_and_gradient(theta: Array, /) -> tuple[float, Array]:
-        here = objective.at(theta)
-        if np.isfinite(here.value) and np.all(np.isfinite(here.gradient)):
-            return here.value, here.gradient
-        return 1e10, np.zeros_like(theta)
-
     points = []
     for start in [*known, *(sample(rng) for _ in range(restarts))]:
         walk = basinhopping(
-            value_and_gradient,
+            _value_and_gradient(objective),
             np.clip(start, lower, upper),
             niter=hops,
             rng=rng,
@@ -296,4 +290,53 @@ def basin_hopping(
     return Solution(min(points, key=lambda p: p.value), hops * len(points))
 
 
-SOLVERS = {"trust-region": search, "basin-hopping": basin_hopping}
+def early_stopping(
+    objective: Smooth,
+    sample: Sampler,
+    known: Sequence[Array],
+    *,
+    rng: np.random.Generator,
+    restarts: int,
+    hops: int,
+    rough: Smooth | None = None,
+) -> Solution:
+    """Take a few steps of L-BFGS from each random start, and the lowest point that they reach.
+
+    Where an optimum lies far out, in parameters that rows hardly tell, this stays near the starts:
+    it is a way to regularise. Arguments as for `search`, but there are no hops, and `rough` is not
+    used. That the steps are few is the method, so that its points count as converged.
+    """
+    from scipy.optimize import minimize
+
+    lower, upper = objective.bounds
+    points = []
+    for start in [*known, *(sample(rng) for _ in range(restarts))]:
+        local = minimize(
+            _value_and_gradient(objective),
+            np.clip(start, lower, upper),
+            method="L-BFGS-B",
+            jac=True,
+            bounds=list(zip(lower, upper, strict=True)),
+            options={"maxiter": _EARLY},
+        )
+        points.append(Point(np.asarray(local.x), float(local.fun), True))
+    return Solution(min(points, key=lambda p: p.value), 0)
+
+
+def _value_and_gradient(objective: Smooth) -> Callable[[Array], tuple[float, Array]]:
+    """Give an objective as SciPy wants it."""
+
+    def evaluate(theta: Array, /) -> tuple[float, Array]:
+        here = objective.at(theta)
+        if np.isfinite(here.value) and np.all(np.isfinite(here.gradient)):
+            return here.value, here.gradient
+        return 1e10, np.zeros_like(theta)
+
+    return evaluate
+
+
+SOLVERS = {
+    "trust-region": search,
+    "basin-hopping": basin_hopping,
+    "early-stopping": early_stopping,
+}

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from mixfit.base.errors import UsageError, nearest
 from mixfit.laws.coefficients import Constant, PowerSum
-from mixfit.laws.law import Law, Term
-from mixfit.laws.parameters import FREE, NONNEGATIVE
+from mixfit.laws.law import Law, Outer, Term
+from mixfit.laws.parameters import FREE, NONNEGATIVE, Start
 from mixfit.laws.rivals import RIVALS
 
 _E = Constant("E", NONNEGATIVE)
@@ -26,6 +26,7 @@ _N_TERM_OF_H = Term("A", _A_OF_H, n=_ALPHA)
 _D_TERM_OF_H = Term("B", _B_OF_H, d=_BETA)
 _DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0, across=1.0)
 _ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0, across=1.0)
+_KAPPA = Constant("kappa", lower=-3.0, upper=3.0, start=Start(-0.5, 0.5))
 _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
 
 CHINCHILLA = Law(
@@ -128,6 +129,22 @@ COUPLED_JOINT = Law(
     candidate=True,
 )
 
+SKALING_INSIDE = Law(
+    "skaling-inside",
+    "mixfit, after Skaling, 2026 (arXiv 2608.07222), with the mixture under its power",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
+    contains=(ADDITIVE,),
+    outer=Outer(("S", "A", "B"), _KAPPA),
+)
+
+SKALING_BESIDE = Law(
+    "skaling-beside",
+    "mixfit, after Skaling, 2026 (arXiv 2608.07222), with the mixture beside its power",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), _N_TERM, _D_TERM),
+    contains=(ADDITIVE,),
+    outer=Outer(("A", "B"), _KAPPA),
+)
+
 DESIGNED: tuple[Law, ...] = (
     CHINCHILLA,
     SIMPLE,
@@ -138,6 +155,8 @@ DESIGNED: tuple[Law, ...] = (
     COUPLED,
     COUPLED_LINEAR,
     COUPLED_JOINT,
+    SKALING_INSIDE,
+    SKALING_BESIDE,
 )
 
 CATALOGUE: dict[str, Law] = {law.name: law for law in (*DESIGNED, *RIVALS)}

@@ -195,6 +195,10 @@ class Coefficient(ABC):
             NotApplicableError: if there is one.
         """
 
+    def alone(self) -> Coefficient:
+        """Give the function where an exponent with which it shares a parameter is not there."""
+        return self
+
     @property
     def family(self) -> object:
         """Equal for functions that differ only in the names of their parameters."""

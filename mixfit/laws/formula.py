@@ -56,6 +56,39 @@ class TermAt:
         return gradient + power[..., None] * coefficient
 
 
+@dataclass(frozen=True, eq=False)
+class OuterAt:
+    """An outer power where it is evaluated, from the sum of the terms under it.
+
+    Attributes:
+        total: the sum, any shape.
+        kappa: the exponent, of one shape with it, or one number.
+    """
+
+    total: Array
+    kappa: Array | float
+
+    @cached_property
+    def value(self) -> Array:
+        """The power."""
+        return np.asarray(self.total**self.kappa)
+
+    @property
+    def slope(self) -> Array:
+        """Its derivative in the sum."""
+        return np.asarray(self.kappa * self.total ** (self.kappa - 1.0))
+
+    @property
+    def bend(self) -> Array:
+        """Its second derivative in the sum."""
+        return np.asarray(self.kappa * (self.kappa - 1.0) * self.total ** (self.kappa - 2.0))
+
+    @property
+    def in_kappa(self) -> Array:
+        """Its derivative in the exponent."""
+        return np.asarray(self.value * np.log(self.total))
+
+
 @dataclass(frozen=True)
 class Formula:
     """A law for k domains, with its parameters laid out in one vector theta.
@@ -109,13 +142,12 @@ class Formula:
     @cached_property
     def _places(self) -> dict[Coefficient, slice | Indices]:
         places: dict[Coefficient, slice | Indices] = {}
-        for term in self.law.terms:
-            for function in term.functions:
-                slices = [self.slices[param.name] for param in function.params]
-                if all(a.stop == b.start for a, b in pairwise(slices)):
-                    places[function] = slice(slices[0].start, slices[-1].stop)
-                else:  # a name that an earlier function has too
-                    places[function] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
+        for function in self.law.functions:
+            slices = [self.slices[param.name] for param in function.params]
+            if all(a.stop == b.start for a, b in pairwise(slices)):
+                places[function] = slice(slices[0].start, slices[-1].stop)
+            else:  # a name that an earlier function has too
+                places[function] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
         return places
 
     def shift(self, term: Term) -> tuple[float, float]:
@@ -139,8 +171,15 @@ class Formula:
     def _value(self, function: Coefficient, theta: Array, h: Array, log_h: Array) -> Array:
         return function.value(theta[self.places(function)], h, log_h)[0]
 
-    def term_values(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
-        """Evaluate each term, (terms, rows); their sum over terms is the predicted loss.
+    def kappa(self, theta: Array) -> float:
+        """Give the exponent of the outer power, 1 where the law has none."""
+        if self.law.outer is None:
+            return 1.0
+        exponent = self.law.outer.exponent
+        return exponent.number(theta[self.places(exponent)])[0]
+
+    def summand_values(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
+        """Evaluate each summand of the law, (summands, rows); their sum is the predicted loss.
 
         Args:
             theta: internal parameters, (size,).
@@ -149,43 +188,54 @@ class Formula:
             h: weights, (rows, k).
         """
         log_h = log_weights(h)
-        return np.array([self._term_at(t, theta, N, D, h, log_h).value for t in self.law.terms])
+        values = []
+        for summand in self.law.summands:
+            each = [self._term_at(term, theta, N, D, h, log_h).value for term in summand]
+            total: Array = np.sum(each, axis=0)
+            inside = self.law.under_outer(summand[0])
+            values.append(OuterAt(total, self.kappa(theta)).value if inside else total)
+        return np.array(values)
 
     def predict(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
-        """Give the predicted losses, (rows,); arguments as in `term_values`."""
-        total: Array = self.term_values(theta, N, D, h).sum(axis=0)
+        """Give the predicted losses, (rows,); arguments as in `summand_values`."""
+        total: Array = self.summand_values(theta, N, D, h).sum(axis=0)
         return total
 
     def weight_gradient(self, theta: Array, N: Array, D: Array, h: Array) -> Array:
         """Give the derivatives of the loss along the simplex, (rows, k).
 
-        Arguments as in `term_values`.
+        Arguments as in `summand_values`.
         """
         log_h = log_weights(h)
         gradient = np.zeros_like(h)
-        for term in self.law.terms:
-            slope, *slopes = (
-                function.weight_gradient(theta[self.places(function)], h, log_h)
-                for function in term.functions
-            )
-            gradient += self._term_at(term, theta, N, D, h, log_h).gradient(slope, slopes)
+        for summand in self.law.summands:
+            total, slope_of_total = np.zeros(len(h)), np.zeros_like(h)
+            for term in summand:
+                slope, *slopes = (
+                    function.weight_gradient(theta[self.places(function)], h, log_h)
+                    for function in term.functions
+                )
+                at = self._term_at(term, theta, N, D, h, log_h)
+                total = total + at.value
+                slope_of_total += at.gradient(slope, slopes)
+            if self.law.under_outer(summand[0]):
+                slope_of_total *= OuterAt(total, self.kappa(theta)).slope[:, None]
+            gradient += slope_of_total
         return gradient
 
     def natural(self, theta: Array) -> dict[str, Array]:
         """Convert to natural parameters, name to (1,) or (k,); N in parameters and D in tokens."""
         theta = self._scaled(theta, self._centred, np.log(self.n_unit), np.log(self.d_unit))
         natural: dict[str, Array] = {}
-        for term in self.law.terms:
-            for function in term.functions:
-                natural |= function.natural(theta[self.places(function)])
+        for function in self.law.functions:
+            natural |= function.natural(theta[self.places(function)])
         return {param.name: natural[param.name] for param in self.law.groups}
 
     def internal(self, natural: Mapping[str, Array]) -> Array:
         """Convert from natural parameters; the inverse of `natural`."""
         theta = np.empty(self.size)
-        for term in self.law.terms:
-            for function in term.functions:
-                theta[self.places(function)] = function.internal(natural)
+        for function in self.law.functions:
+            theta[self.places(function)] = function.internal(natural)
         logs = np.log(1.0 / self.n_unit), np.log(1.0 / self.d_unit)
         return self._scaled(theta, self._centred, *logs)
 
@@ -221,26 +271,28 @@ class Formula:
     def random(self, rng: np.random.Generator) -> Array:
         """Draw a theta at which each coefficient is of order 1 at N = n_unit and D = d_unit."""
         theta = np.empty(self.size)
-        for term in self.law.terms:
-            for function in term.functions:
-                theta[self.places(function)] = function.random(rng, self.k)
+        for function in self.law.functions:
+            theta[self.places(function)] = function.random(rng, self.k)
         return self._to_natural_units(theta, self.law.terms)
 
     def rescaled(self, theta: Array, factors: Array) -> Array:
-        """Multiply each term by a positive factor, (terms,)."""
+        """Multiply each summand by a positive factor, (summands,)."""
         theta = theta.copy()
-        for term, factor in zip(self.law.terms, factors, strict=True):
-            places = self.places(term.coefficient)
-            theta[places] = term.coefficient.scaled(theta[places], float(np.log(factor)))
+        for summand, factor in zip(self.law.summands, factors, strict=True):
+            power = self.kappa(theta) if self.law.under_outer(summand[0]) else 1.0
+            for term in summand:
+                places = self.places(term.coefficient)
+                log_factor = float(np.log(factor)) / power
+                theta[places] = term.coefficient.scaled(theta[places], log_factor)
         return theta
 
     def embedded(self, smaller: Formula, theta: Array) -> Array:
         """Find the theta at which this law equals a smaller one that it contains.
 
         Terms correspond by their roles. A term that the smaller law lacks shares that law's
-        constant with it, and an exponent that it lacks is 0: an additive law is a coupled one whose
-        delta and eta are 0, and chinchilla is additive with half of E in a mixture term in which
-        all domains are alike.
+        constant with it, an exponent that it lacks is 0, and an outer power that it lacks 1: an
+        additive law is a coupled one whose delta and eta are 0, and chinchilla is additive with
+        half of E in a mixture term in which all domains are alike.
 
         >>> from mixfit.laws.catalogue import ADDITIVE, CHINCHILLA
         >>> smaller, larger = Formula(CHINCHILLA, k=2), Formula(ADDITIVE, k=2)
@@ -285,8 +337,22 @@ class Formula:
                     )
                 elif source is not None:
                     raise NotContainedError("an exponent that the larger law lacks")
+        self._embed_outer(embedded, smaller, theta)
         lower, upper = self.bounds
         return np.clip(self._to_natural_units(embedded, to_convert), lower, upper)
+
+    def _embed_outer(self, embedded: Array, smaller: Formula, theta: Array) -> None:
+        """Set the exponent of the outer power to that of a smaller law, or to 1."""
+        own, other = self.law.outer, smaller.law.outer
+        if other is not None and other != own:
+            raise NotContainedError("the outer powers differ")
+        if own is not None:
+            (name,) = (param.name for param in own.exponent.params)
+            embedded[self.places(own.exponent)] = (
+                own.exponent.internal({name: np.ones(1)})
+                if other is None
+                else theta[smaller.places(other.exponent)]
+            )
 
 
 def _shared(formula: Formula, theta: Array, constant: Term, shares: int) -> Array:

@@ -1,7 +1,8 @@
 """What a law is: a sum of terms; the laws themselves are declared in `mixfit.laws.catalogue`.
 
 Every law is a sum of terms ``c(h) * N^-p(h) * D^-q(h)``. Eq. (3) of the paper is the case of three
-terms, ``E(h) + A(h) / N^alpha(h) + B(h) / D^beta(h)``.
+terms, ``E(h) + A(h) / N^alpha(h) + B(h) / D^beta(h)``. Some of the terms may stand under an outer
+power, ``(sum of terms)^kappa``, which then is one summand of the loss.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.laws.coefficients import Coefficient
+    from mixfit.laws.coefficients import Coefficient, Constant
     from mixfit.laws.parameters import Param
 
 
@@ -32,6 +33,16 @@ class Term:
     coefficient: Coefficient
     n: Coefficient | None = None
     d: Coefficient | None = None
+
+    def without(self, *, n: bool, d: bool) -> Term:
+        """Give the term without its exponent of N, or of D."""
+        lost = [exponent for exponent, gone in ((self.n, n), (self.d, d)) if exponent and gone]
+        shared = {param.name for exponent in lost for param in exponent.params}
+        coefficient = self.coefficient
+        if shared.intersection(param.name for param in coefficient.params):
+            coefficient = coefficient.alone()
+        kept_n, kept_d = None if n else self.n, None if d else self.d
+        return replace(self, coefficient=coefficient, n=kept_n, d=kept_d)
 
     @property
     def exponents(self) -> tuple[Coefficient, ...]:
@@ -79,6 +90,51 @@ def _negated(exponent: Coefficient) -> str:
 
 
 @dataclass(frozen=True)
+class Outer:
+    """A power of the sum of some terms of a law, ``(sum of terms)^kappa``.
+
+    Attributes:
+        roles: of the terms, whose values must not be negative.
+        exponent: kappa, one number.
+    """
+
+    roles: tuple[str, ...]
+    exponent: Constant
+
+    def kept(self, terms: Sequence[Term]) -> Outer | None:
+        """Give what is left of it where a law has only these terms.
+
+        A power of one term with a number for a coefficient is such a term itself.
+        """
+        inside = [term for term in terms if term.role in self.roles]
+        if not inside or (len(inside) == 1 and not inside[0].coefficient.depends_on_mixture):
+            return None
+        return replace(self, roles=tuple(term.role for term in inside))
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How a law is fitted where nothing else is asked for; bounds and starts are its parameters'.
+
+    Attributes:
+        source: why it is not fitted as mixfit's own laws are, or "" where it is.
+        delta: of the Huber loss, eq. (6), in units of the loss.
+        solver: a name in `mixfit.fitting.solvers.SOLVERS`.
+        restarts: random starts at the most.
+        hops: hops in a row that must find nothing lower; None for as many as there are parameters.
+    """
+
+    source: str = ""
+    delta: float = 1e-3
+    solver: str = "trust-region"
+    restarts: int = 12
+    hops: int | None = None
+
+
+OURS = Treatment()
+
+
+@dataclass(frozen=True)
 class Law:
     """A formula for the loss L(N, D, h).
 
@@ -88,6 +144,8 @@ class Law:
         terms: whose sum it is.
         contains: smaller laws that are special cases of it, from whose optima a fit starts too.
         candidate: whether it is one of those that ``--law auto`` chooses among.
+        outer: the power that some of the terms stand under, if there is one.
+        treatment: how it is fitted, as its authors do where they say.
 
     Raises:
         ValueError: if the terms do not fit together, or a smaller law is no special case.
@@ -98,14 +156,19 @@ class Law:
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
     candidate: bool = False
+    outer: Outer | None = None
+    treatment: Treatment = OURS
 
     def __post_init__(self) -> None:
         roles = [term.role for term in self.terms]
+        lacking = set(self.outer.roles).difference(roles) if self.outer else ()
+        if lacking:
+            raise ValueError(f"The law {self.name} has no term of the role {min(lacking)}.")
         for role in roles:
             if roles.count(role) > 1:
                 raise ValueError(f"The law {self.name} has two terms of the role {role}.")
         first = {param.name: param for param in self.groups}
-        for function in self._functions:
+        for function in self.functions:
             for param in function.params:
                 if first[param.name] != param:
                     raise ValueError(
@@ -119,19 +182,36 @@ class Law:
                 check_contained(smaller, self)
 
     @property
-    def _functions(self) -> tuple[Coefficient, ...]:
-        return tuple(function for term in self.terms for function in term.functions)
+    def functions(self) -> tuple[Coefficient, ...]:
+        """The coefficients and exponents of all terms, and the exponent of the outer power."""
+        of_terms = [function for term in self.terms for function in term.functions]
+        return tuple(of_terms) if self.outer is None else (*of_terms, self.outer.exponent)
+
+    def under_outer(self, term: Term) -> bool:
+        """Tell whether a term stands under the outer power."""
+        return self.outer is not None and term.role in self.outer.roles
+
+    @property
+    def summands(self) -> tuple[tuple[Term, ...], ...]:
+        """What the loss is the sum of: terms, those under the outer power together."""
+        inside = tuple(term for term in self.terms if self.under_outer(term))
+        alone = [(term,) if term not in inside else inside for term in self.terms]
+        return tuple(dict.fromkeys(alone))
 
     @property
     def equation(self) -> str:
         """The formula as people write it."""
-        return " + ".join(term.text for term in self.terms)
+        texts = [" + ".join(term.text for term in summand) for summand in self.summands]
+        if self.outer is not None:
+            (place,) = (i for i, own in enumerate(self.summands) if self.under_outer(own[0]))
+            texts[place] = f"({texts[place]})^{self.outer.exponent.text}"
+        return " + ".join(texts)
 
     @property
     def groups(self) -> tuple[Param, ...]:
         """The parameters; a name that two terms have is one parameter."""
         groups: dict[str, Param] = {}
-        for function in self._functions:
+        for function in self.functions:
             for param in function.params:
                 groups.setdefault(param.name, param)
         return tuple(groups.values())
@@ -139,7 +219,7 @@ class Law:
     @property
     def mixture_groups(self) -> tuple[Param, ...]:
         """The parameters of what depends on h."""
-        functions = [function for function in self._functions if function.depends_on_mixture]
+        functions = [function for function in self.functions if function.depends_on_mixture]
         names = {param.name for function in functions for param in function.params}
         return tuple(param for param in self.groups if param.name in names)
 
@@ -147,14 +227,15 @@ class Law:
     def factor_names(self) -> frozenset[str]:
         """The parameters that are a factor on powers of N and D, and mean nothing without them."""
         scaled = [term.coefficient for term in self.terms if term.exponents]
-        return frozenset(
-            param.name for function in scaled for param in function.params if param.scale
-        )
+        factors = {param.name for function in scaled for param in function.params if param.scale}
+        exponents = [exponent for term in self.terms for exponent in term.exponents]
+        return frozenset(factors.difference(p.name for e in exponents for p in e.params))
 
     @property
     def constant(self) -> Term | None:
         """The term that is one number everywhere, if there is one."""
-        return next((term for term in self.terms if term.constant), None)
+        alone = (term for term in self.terms if not self.under_outer(term))
+        return next((term for term in alone if term.constant), None)
 
     def count(self, k: int) -> int:
         """Count the parameters for k domains."""
@@ -176,13 +257,13 @@ class Law:
             number must be, such as "a positive number".
         """
         seen = set[tuple[str, int | None]]()
-        for term in self.terms:
-            for function in term.functions:
-                as_exponent = function is not term.coefficient
-                for name, index, text in function.impossible(params, as_exponent=as_exponent):
-                    if (name, index) not in seen:
-                        seen.add((name, index))
-                        yield name, index, text
+        coefficients = [term.coefficient for term in self.terms]
+        for function in self.functions:
+            as_exponent = all(function is not coefficient for coefficient in coefficients)
+            for name, index, text in function.impossible(params, as_exponent=as_exponent):
+                if (name, index) not in seen:
+                    seen.add((name, index))
+                    yield name, index, text
 
     def bound(self, domains: Sequence[str], target: str) -> Law:
         """Give the law for one target, for terms that need to know which domain it is.
@@ -194,7 +275,7 @@ class Law:
         Raises:
             NotApplicableError: if the law means nothing for this target.
         """
-        return self._with_terms(
+        return self.with_terms(
             replace(
                 term,
                 coefficient=term.coefficient.bound(domains, target),
@@ -204,10 +285,13 @@ class Law:
             for term in self.terms
         )
 
-    def _with_terms(self, terms: Iterable[Term]) -> Law:
+    def with_terms(self, terms: Iterable[Term]) -> Law:
         """Give this law with other terms; what it contains is known of its own terms alone."""
         terms = tuple(terms)
-        return self if terms == self.terms else replace(self, terms=terms, contains=())
+        if terms == self.terms:
+            return self
+        outer = None if self.outer is None else self.outer.kept(terms)
+        return replace(self, terms=terms, contains=(), outer=outer)
 
     def check(self, h: Array, domains: Sequence[str]) -> None:
         """Refuse mixtures, (m, k), at which the law is infinite whatever its parameters.
@@ -215,7 +299,7 @@ class Law:
         Raises:
             NotApplicableError: if there is one.
         """
-        for function in self._functions:
+        for function in self.functions:
             function.check(h, domains)
 
     def identified(self, *, one_model_size: bool, one_token_count: bool) -> Law:
@@ -224,22 +308,19 @@ class Law:
         With one N every N^-p is a constant factor, so that the exponent goes. A term that has lost
         an exponent goes too if another has the same exponents left and a coefficient of the same
         family, or if none are left and another such term depends on h at least as it does. This
-        gives the paper's "fixed N" and "fixed (N, D)" forms (appendix B).
+        gives the paper's "fixed N" and "fixed (N, D)" forms (appendix B). Of terms under an outer
+        power, those that are numbers go like terms beside it, and others absorb each other alone.
         """
-        terms = [
-            replace(
-                term,
-                n=None if one_model_size else term.n,
-                d=None if one_token_count else term.d,
-            )
-            for term in self.terms
-        ]
+        terms = [term.without(n=one_model_size, d=one_token_count) for term in self.terms]
         # From the last on, so that of terms that could absorb each other the first stays.
         for term, original in reversed(list(zip(terms, self.terms, strict=True))):
             others = [other for other in terms if other is not term]
-            if term != original and any(_absorbs(other, term) for other in others):
+            inside = self.under_outer(term)
+            # A number under an outer power, and the power with it, is all but one beside it.
+            able = [o for o in others if term.constant or self.under_outer(o) == inside]
+            if term != original and any(_absorbs(other, term) for other in able):
                 terms = others
-        return self._with_terms(terms)
+        return self.with_terms(terms)
 
     @property
     def uses_model_size(self) -> bool:

@@ -12,9 +12,11 @@ from mixfit.base.errors import UsageError, parameter
 from mixfit.base.plain import Key
 from mixfit.laws.catalogue import CATALOGUE, find_law
 from mixfit.laws.law import Law
+from mixfit.laws.rivals import RIVALS
 
 AUTO, NONE, DOMAINS = "auto", "none", "domains"
 
+_OTHERS = {law.name for law in RIVALS}
 Strength = Annotated[float, Key(least=0)]
 
 
@@ -67,7 +69,7 @@ class PooledLaw:
         >>> str(parse_law("joint:0.01")), str(parse_law("joint:none"))
         ('joint:0.01', 'joint:none')
         """
-        if not self.law.poolable:
+        if self == pooled(self.law, None):
             return self.law.name
         return f"{self.law.name}:{NONE if self.pool is None else self.pool}"
 
@@ -107,7 +109,9 @@ class AutoLaw:
         >>> str(parse_law("joint")), str(parse_law("joint:auto")), str(parse_law("joint:domains"))
         ('joint', 'joint', 'joint:domains')
         """
-        return self.law.name if self.across else f"{self.law.name}:{DOMAINS}"
+        if self == pooled(self.law, None):
+            return self.law.name
+        return f"{self.law.name}:{AUTO if self.across else DOMAINS}"
 
     @property
     def name(self) -> str:
@@ -118,9 +122,10 @@ class AutoLaw:
 def parse_law(text: str) -> PooledLaw | AutoLaw:
     """Read a law and how hard it is pooled, as after the colon in ``coupled:none``.
 
-    That is ``auto`` (the default where a law can be pooled), ``domains`` (auto, with each target
-    apart from the others), ``none``, or numbers of 0 or more: how hard the domains are pulled to
-    each other, and after a plus how hard the targets, and their exponents.
+    That is ``auto`` (the default where a law can be pooled, but for the laws of others),
+    ``domains`` (auto, with each target apart from the others), ``none``, or numbers of 0 or more:
+    how hard the domains are pulled to each other, and after a plus how hard the targets, and their
+    exponents.
 
     >>> parse_law("coupled:0.01").pool, parse_law("coupled:0.01+0.1+0.003").pool.targets
     (Pool(domains=0.01, targets=0.0, exponents=0.0), 0.1)
@@ -142,7 +147,7 @@ def pooled(law: Law, value: str | None) -> PooledLaw | AutoLaw:
         UsageError: if the law has nothing to pool, or a number is none.
     """
     if value is None:
-        return AutoLaw(law) if law.poolable else PooledLaw(law)
+        return PooledLaw(law) if law.name in _OTHERS or not law.poolable else AutoLaw(law)
     if value == NONE:
         return PooledLaw(law)
     if not law.poolable:

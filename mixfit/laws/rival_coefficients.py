@@ -5,7 +5,8 @@
 - `ExpLinear`: ``exp(sum_i t_i h_i)``;
 - `InversePowerSum`: ``sum_i F_i h_i^-alpha_i``;
 - `ShiftedPowerSum`: ``sum_i (n (a_i + h_i))^-g_i``;
-- `OwnPower`: a power of the weight of the one domain that is the target.
+- `OwnPower`: a power of the weight of the one domain that is the target;
+- `EffectiveShare`: ``(sum_i C_i h_i)^-beta`` with the beta that D has too.
 
 As in `mixfit.laws.coefficients` each is evaluated at internal parameters theta and reported in
 natural ones. Where a formula was published with more parameters than runs can tell apart, the class
@@ -15,13 +16,19 @@ is of the form that they can, and says so.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.base.errors import NotApplicableError
-from mixfit.laws.coefficients import Coefficient, NotContainedError, along_simplex
+from mixfit.laws.coefficients import (
+    Coefficient,
+    Constant,
+    NotContainedError,
+    PowerSum,
+    along_simplex,
+)
 from mixfit.laws.parameters import FREE, NONNEGATIVE, ORDER_ONE, POSITIVE, Param, Start
 from mixfit.laws.power_mean import PowerMean
 
@@ -229,13 +236,16 @@ class ExpLinear(Coefficient):
 
     Attributes:
         name: of t.
+        spread: of the t at a start.
     """
 
     name: str
+    spread: float = 2.0
 
     @property
     def params(self) -> tuple[Param, ...]:
-        return (Param(self.name, True, FREE, -_RATE, _RATE, Start(-0.5, 2.0), scale=True),)
+        start = Start(-0.5, self.spread)
+        return (Param(self.name, True, FREE, -_RATE, _RATE, start, scale=True),)
 
     @property
     def text(self) -> str:
@@ -448,3 +458,31 @@ class OwnPower(Coefficient):
             # h^(p - 1) alone: where p < 1 it is infinite at h = 0, as it should be.
             partial[:, self.own] = power * np.exp(theta[0] + (power - 1.0) * log_reach)
         return along_simplex(partial, h)
+
+
+@dataclass(frozen=True)
+class EffectiveShare(PowerSum):
+    """``(sum_i C_i h_i)^-beta``, beta being the exponent of D in the same term too.
+
+    With it the term is ``(D sum_i C_i h_i)^-beta``: each token counts as much as its domain's C.
+
+    Attributes:
+        outer: the name of beta.
+        exponent: the same, as the term has it.
+        without: the name of beta where all rows have one D, and nothing else of beta is left.
+    """
+
+    negative: bool = field(default=True, init=False)
+    exponent: Constant = field(kw_only=True)
+    without: str = field(kw_only=True)
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        corners, _ = super().params
+        return (corners, *self.exponent.params)
+
+    def scaled(self, theta: Array, log_factor: float) -> Array:
+        return np.concatenate([theta[:-1] + log_factor, theta[-1:]])
+
+    def alone(self) -> PowerSum:
+        return PowerSum(self.name, outer=self.without, negative=True, pull=self.pull)

@@ -13,7 +13,7 @@ import numpy as np
 
 from mixfit.base.errors import UsageError, nearest, parameter
 from mixfit.base.numbers import short
-from mixfit.simplex.polytope import FEASIBLE, Polytope
+from mixfit.simplex.polytope import Polytope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -196,8 +196,7 @@ def feasible_polytope(items: Sequence[Item], k: int) -> Polytope:
 
 
 def _possible(polytope: Polytope) -> bool:
-    crossed = polytope.low > polytope.high + FEASIBLE
-    return not crossed.any() and polytope.interior is not None
+    return polytope.interior is not None
 
 
 def smallest_clash(items: Sequence[T], possible: Callable[[Sequence[T]], bool]) -> tuple[T, ...]:

@@ -106,12 +106,19 @@ def _plain(mixture: Mixture) -> dict[str, Any]:
         "tokens": mixture.tokens,
         "weights": shares(mixture),
         "predicted_loss": _all_digits(mixture.predicted_loss),
+        **_as_logged(mixture, mixture.predicted_loss),
         "loss": _digits(mixture.loss),
         "objective": _digits(mixture.objective),
         "gap": float(f"{mixture.gap:.1e}"),
         "convex": mixture.convex,
         "notes": without_targets(mixture.notes),
     }
+
+
+def _as_logged(mixture: Mixture, losses: Mapping[str, float]) -> dict[str, Any]:
+    """Give predictions of targets in whose place something else was fitted, if there are any."""
+    logged = mixture.as_logged(losses)
+    return {"predicted": _all_digits(logged)} if logged else {}
 
 
 def _plain_study(study: Study) -> dict[str, Any]:
@@ -127,6 +134,7 @@ def _plain_study(study: Study) -> dict[str, Any]:
                 "weights": dict(zip(domains, rounded(baseline.weights), strict=True)),
                 "loss": _digits(baseline.loss),
                 "predicted_loss": _all_digits(baseline.predicted_loss),
+                **_as_logged(study.mixture, baseline.predicted_loss),
             }
             for baseline in study.baselines
         ],

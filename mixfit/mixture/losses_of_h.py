@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.laws.coefficients import NotContainedError, log_weights
-from mixfit.laws.formula import Formula, TermAt
+from mixfit.laws.formula import Formula, OuterAt, TermAt
 from mixfit.laws.power_mean import PowerMean
 
 if TYPE_CHECKING:
@@ -107,6 +107,21 @@ class _Function:
         proven: Mask = (concave & (s < 0)) | (convex & (s > 0) & (s <= 1))
         return proven
 
+    def log_convex(self, allowed: Mask) -> Mask:
+        """Tell which functions have a log that is proven convex (p,), likewise.
+
+        That of a negative power of a concave T has, and an exponential's is linear. Sums of such
+        functions are of the kind, and so are their positive powers.
+        """
+        if self.means is None:
+            assert self.numbers is not None
+            return self.numbers >= 0
+        s, gamma = np.asarray(self.means.s), self.means.gamma
+        if gamma is None:
+            return s <= 0
+        proven: Mask = (gamma[:, allowed] <= 1).all(axis=1) & (s < 0)
+        return proven
+
 
 @dataclass(frozen=True, eq=False)
 class _FunctionAt:
@@ -138,11 +153,13 @@ class _Stack:
         target: (p,) which target each row belongs to.
         coefficient: c.
         exponents: p and q, those that there are, each with 0 for N or 1 for D.
+        inside: whether the terms stand under the outer power of their law.
     """
 
     target: Indices
     coefficient: _Function
     exponents: tuple[tuple[_Function, int], ...]
+    inside: bool
 
     @property
     def fixed(self) -> bool:
@@ -256,17 +273,20 @@ class LossesOfH:
         self.uses_model_size = any(fit.targets[t].form.uses_model_size for t in targets)
         self.uses_tokens = any(fit.targets[t].form.uses_tokens for t in targets)
         self.odd: list[_Odd] = []
-        rows: dict[Term, list[tuple[int, Formula, Array]]] = {}
+        self.kappas = np.ones(len(targets))
+        rows: dict[tuple[Term, bool], list[tuple[int, Formula, Array]]] = {}
         for index, name in enumerate(targets):
             formula, theta = fit.targets[name].formula()
             if not _all_power_means(formula, theta):
                 self.odd.append(_Odd(index, formula, theta))
                 continue
+            self.kappas[index] = formula.kappa(theta)
             for term in formula.law.terms:
-                rows.setdefault(term, []).append((index, formula, theta))
-        self.stacks = [self._stack(term, of_term) for term, of_term in rows.items()]
+                inside = formula.law.under_outer(term)
+                rows.setdefault((term, inside), []).append((index, formula, theta))
+        self.stacks = [self._stack(*key, of_term) for key, of_term in rows.items()]
 
-    def _stack(self, term: Term, rows: list[tuple[int, Formula, Array]]) -> _Stack:
+    def _stack(self, term: Term, inside: bool, rows: list[tuple[int, Formula, Array]]) -> _Stack:
         def stacked(function: Coefficient) -> _Function:
             thetas = [(function, theta[formula.places(function)]) for _, formula, theta in rows]
             return _Function.of(thetas, self.k)
@@ -277,7 +297,7 @@ class LossesOfH:
             if exponent is not None
         ]
         target = np.array([row[0] for row in rows])
-        return _Stack(target, stacked(term.coefficient), tuple(exponents))
+        return _Stack(target, stacked(term.coefficient), tuple(exponents), inside)
 
     def at(self, N: float, D: float) -> LossesAt:
         """Give the losses as functions of h.
@@ -309,49 +329,75 @@ class LossesAt:
         self._odd = losses.odd
         self._N, self._D = N, D
         self._logs = np.log([N, D])
-        # What does not depend on h is evaluated once.
-        self._constant = np.zeros(self.count)
+        # What does not depend on h is evaluated once; under an outer power (1) and beside it (0).
+        self._constant = np.zeros((2, self.count))
         self._stacks = []
         uniform = np.full((1, self.k), 1.0 / self.k)
         for stack in losses.stacks:
             if stack.fixed and stack.coefficient.means is None:
                 value = stack.value(uniform, log_weights(uniform), self._logs)
-                self._constant[stack.target] += value
+                self._constant[int(stack.inside), stack.target] += value
             else:
                 self._stacks.append(stack)
+        has_outer = {i for stack in losses.stacks if stack.inside for i in stack.target}
+        self._powered = np.array(sorted(has_outer), int)
+        self._kappa = losses.kappas[self._powered]
+
+    def _outer(self, sums: Array) -> OuterAt:
+        """Give the outer powers of the targets that have one, from the sums under them, (t,)."""
+        return OuterAt(sums[self._powered], self._kappa)
 
     def values(self, h: Array) -> Array:
         """Predict the losses, (t,)."""
         row, log_h = h[None], log_weights(h[None])
-        values = self._constant.copy()
+        values, sums = self._constant.copy()
         for stack in self._stacks:
-            values[stack.target] += stack.value(row, log_h, self._logs)
+            into = sums if stack.inside else values
+            into[stack.target] += stack.value(row, log_h, self._logs)
+        values[self._powered] += self._outer(sums).value
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
         return values
 
     def gradients(self, h: Array) -> tuple[Array, Array]:
         """Give the losses (t,) and their derivatives along the simplex (t, k)."""
-        row, log_h = h[None], log_weights(h[None])
-        values = self._constant.copy()
-        gradients = np.zeros((self.count, self.k))
-        for stack in self._stacks:
-            at = stack.at(row, log_h, self._logs)
-            values[stack.target] += at.term.value
-            gradients[stack.target] += at.gradient
+        values, gradients, outer, slopes, _ = self._at(h)
+        values[self._powered] += outer.value
+        gradients[self._powered] += outer.slope[:, None] * slopes[self._powered]
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
             gradients[odd.target] += odd.gradient(h[None], self._N, self._D)[0]
         return values, gradients
 
+    def _at(self, h: Array) -> tuple[Array, Array, OuterAt, Array, list[_StackAt]]:
+        """Evaluate the stacks.
+
+        Returns:
+            The sums (t,) of what stands beside an outer power and their derivatives (t, k), the
+            outer powers, the derivatives (t, k) of the sums under them, and the stacks.
+        """
+        row, log_h = h[None], log_weights(h[None])
+        sums = self._constant.copy()
+        gradients = np.zeros((2, self.count, self.k))
+        each = [stack.at(row, log_h, self._logs) for stack in self._stacks]
+        for at in each:
+            side = int(at.stack.inside)
+            sums[side, at.stack.target] += at.term.value
+            gradients[side, at.stack.target] += at.gradient
+        return sums[0], gradients[0], self._outer(sums[1]), gradients[1], each
+
     def curvature(self, h: Array, weights: Array) -> Array:
         """Give the second derivatives (k, k) of the weighted sum of losses; weights is (t,)."""
-        row, log_h = h[None], log_weights(h[None])
         curvature = np.zeros((self.k, self.k))
-        for stack in self._stacks:
-            at = stack.at(row, log_h, self._logs)
-            diagonal, vectors, factors = at.curvature(weights[stack.target])
+        _, _, outer, slopes, each = self._at(h)
+        inside = np.zeros(self.count)  # the weights of the sums under outer powers
+        inside[self._powered] = weights[self._powered] * outer.slope
+        for at in each:
+            own = (inside if at.stack.inside else weights)[at.stack.target]
+            diagonal, vectors, factors = at.curvature(own)
             curvature += np.diag(diagonal) + vectors.T @ (factors[:, None] * vectors)
+        slopes = slopes[self._powered]
+        curvature += slopes.T @ ((weights[self._powered] * outer.bend)[:, None] * slopes)
         for odd in self._odd:
             curvature += weights[odd.target] * odd.curvature(h, self._N, self._D)
         return curvature
@@ -364,7 +410,10 @@ class LossesAt:
         """
         proven = np.ones(self.count, bool)
         for stack in self._stacks:
-            proven[stack.target] &= stack.coefficient.convex(allowed) & stack.fixed
+            # A positive outer power is convex where the logs of all terms under it are.
+            own = stack.coefficient.log_convex if stack.inside else stack.coefficient.convex
+            proven[stack.target] &= own(allowed) & stack.fixed
+        proven[self._powered] &= self._kappa > 0
         for odd in self._odd:
             proven[odd.target] = False
         return proven

@@ -19,6 +19,7 @@ from mixfit.mixture.constraints import (
 )
 from mixfit.mixture.objective import AsGood, LossLimits, WeightedLoss
 from mixfit.mixture.result import Baseline, Cost, Mixture
+from mixfit.runs.transforms import as_logged
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack, widest
 
 if TYPE_CHECKING:
@@ -226,7 +227,9 @@ class BudgetSearch:
         return f"{what}, as far as the search can tell: {', '.join(labels)}. Loosen one of them."
 
     def _limit_text(self, target: str) -> str:
-        return f"{target}={self._loss_limits[target]:.4g}"
+        transforms = self.question.fit.data.columns.transforms
+        limit = as_logged({target: self._loss_limits[target]}, transforms)[target]
+        return f"{target}={limit:.4g}"
 
     def _mixture(self, optimum: Optimum) -> Mixture:
         mixture = Mixture(
@@ -240,6 +243,7 @@ class BudgetSearch:
             objective=optimum.value,
             gap=optimum.gap,
             convex=optimum.convex,
+            transforms=self.question.fit.data.columns.transforms or {},
         )
         return replace(mixture, notes=tuple(self._notes(mixture)))
 

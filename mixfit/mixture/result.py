@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.base.numbers import fixed, short
 from mixfit.base.shown import Shown
+from mixfit.runs.transforms import as_logged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from mixfit.base.arrays import Array
@@ -37,6 +40,8 @@ class Mixture(Shown):
             has an objective lower by more than the gap. If not, this is the best end of several
             starts, and the gap says that no small change makes it better.
         notes: what a careful reader should know.
+        transforms: target to what was fitted in place of its values, if that is another (see
+            `mixfit.runs.transforms`).
     """
 
     domains: tuple[str, ...]
@@ -50,6 +55,11 @@ class Mixture(Shown):
     gap: float
     convex: bool
     notes: tuple[Note, ...] = ()
+    transforms: Mapping[str, str] = field(default_factory=dict)
+
+    def as_logged(self, losses: Mapping[str, float]) -> dict[str, float]:
+        """Give the values, of those targets where that is something else than the loss."""
+        return as_logged({t: losses[t] for t in self.transforms}, self.transforms)
 
     @property
     def shares(self) -> dict[str, float]:

@@ -79,7 +79,8 @@ def _blank(value: float, *, sign: bool = False) -> str:
 
 def _describe(data: FitData) -> str:
     N, D = ((counts.min, counts.max) for counts in (data.model_size, data.tokens))
-    return describe(data.files, "", data.mixtures, len(data.weights), N, D)
+    files = data.files + (data.joined.files if data.joined else ())
+    return describe(files, "", data.mixtures, len(data.weights), N, D)
 
 
 def _parameters(fit: Fit) -> Grid:

@@ -143,14 +143,17 @@ def _loss_label(mixture: Mixture) -> str:
 
 def _losses(mixture: Mixture, others: Mapping[str, Mixture | Baseline]) -> list[Grid]:
     """Lay out the loss of every target, if several, with those that the objective leaves out."""
-    if len(mixture.predicted_loss) == 1:
+    if len(mixture.predicted_loss) == 1 and not mixture.transforms:
         return []
     predicted = [m.predicted_loss for m in (mixture, *others.values())]
+    logged = [mixture.as_logged(losses) for losses in predicted]
     rows = []
     for target in mixture.predicted_loss:
         weight = mixture.target_weights.get(target, 0.0)
-        losses = (fixed(losses[target], 4) for losses in predicted)
-        rows.append((target, f"{100 * weight:.3g}", *losses))
+        is_loss = target not in mixture.transforms
+        values = (fixed(x[target], 4) for x in (predicted if is_loss else logged))
+        name = target if is_loss else f"{target} (no loss, as logged)"
+        rows.append((name, f"{100 * weight:.3g}", *values))
     return [Grid(("predicted loss", "weight %", "h*", *_headers(others)), tuple(rows))]
 
 

@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from mixfit.base.shown import HTML, TEXT
+from mixfit.base.streams import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +29,11 @@ _STYLES = {"note": "yellow", "ok": "green", "FAIL": "bold red", "wrote": "dim"}
 
 def print_report(report: Report, form: str = TEXT) -> None:
     """Print the lines and tables of a report on standard output; its remarks are not printed."""
-    if form != TEXT:
+    if form == TEXT:
+        _print_blocks(report, _console(sys.stdout))
+    else:
         sys.stdout.write(_FORMS[form](report))
-        return
-    out = _console(sys.stdout)
-    _print_blocks(report, out)
+    sys.stdout.flush()  # before remarks, where both go to one place
 
 
 def print_remarks(remarks: Iterable[Remark]) -> None:
@@ -40,7 +41,8 @@ def print_remarks(remarks: Iterable[Remark]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    for label, text in remarks:
+    for label, raw in remarks:
+        text = visible(raw)
         out = _console(sys.stderr)
         if not out.is_terminal:
             out.file.write(f"{label:4s}  {text}\n")
@@ -83,7 +85,7 @@ def _text(report: Report) -> str:
         color_system=None,
     )
     _print_blocks(report, out)
-    remarks = "".join(f"{label:4s}  {text}\n" for label, text in report.remarks)
+    remarks = "".join(f"{label:4s}  {visible(text)}\n" for label, text in report.remarks)
     assert isinstance(out.file, io.StringIO)
     return out.file.getvalue() + remarks
 
@@ -93,7 +95,7 @@ def _print_blocks(report: Report, out: Console) -> None:
 
     for block in report.blocks:
         if isinstance(block, str):
-            out.print(Text(block))
+            out.print(Text(visible(block)))
         else:
             _print_grid(block, out)
 
@@ -131,7 +133,8 @@ def _make_table(
 
     starred = {column for _, column in grid.marked} if plain else set()
 
-    def cell(text: str, row: int | None, column: int) -> Text:
+    def cell(raw: str, row: int | None, column: int) -> Text:
+        text = visible(raw)
         if column in starred:
             text += "*" if (row, column) in grid.marked else " "
         return Text(text, style="bold" if (row, column) in grid.marked else "")
@@ -139,7 +142,8 @@ def _make_table(
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         justify: Literal["left", "right"] = "left" if column in grid.left else "right"
-        table.add_column(headers[column], justify=justify, no_wrap=True)
+        header = Text("\n").join(Text(visible(line)) for line in headers[column].split("\n"))
+        table.add_column(header, justify=justify, no_wrap=True)
     for index, row in enumerate(grid.rows):
         table.add_row(*(cell(row[column], index, column) for column in columns))
     if grid.footer:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from mixfit.base.numbers import find_number
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -18,8 +20,12 @@ MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def to_numbers(cells: Cells) -> tuple[Array, int | None]:
+def to_numbers(cells: Cells, *, counts: bool = False) -> tuple[Array, int | None]:
     """Convert cells to numbers.
+
+    Args:
+        cells: of one column.
+        counts: whether they may be written as people write counts, such as ``7B``.
 
     Returns:
         The numbers (rows,), NaN where a cell is missing, and the position of the first cell that
@@ -36,7 +42,7 @@ def to_numbers(cells: Cells) -> tuple[Array, int | None]:
     try:
         return _floats(texts), None
     except pa.ArrowInvalid:  # words for missing values, or text that is no number
-        return _parse(texts.to_pylist())
+        return _parse(texts.to_pylist(), counts=counts)
 
 
 def to_texts(cells: Cells) -> Cells:
@@ -47,6 +53,8 @@ def to_texts(cells: Cells) -> Cells:
     if pa.types.is_string(cells.type):
         return cells
     try:
+        if pa.types.is_duration(cells.type):  # whose text is a number of some unit
+            raise pa.ArrowInvalid
         return cells.cast(pa.string())
     except pa.ArrowException:
         return pa.array([f"a {cells.type} value"] * len(cells), pa.string())
@@ -89,13 +97,14 @@ def _floats(cells: Cells) -> Array:
     return values
 
 
-def _parse(texts: list[str | None]) -> tuple[Array, int | None]:
+def _parse(texts: list[str | None], *, counts: bool) -> tuple[Array, int | None]:
     values = np.full(len(texts), np.nan)
     for index, text in enumerate(texts):
         if text is None or text.lower() in MISSING:
             continue
+        number = find_number(text) if counts else None
         try:
-            values[index] = float(text)
+            values[index] = float(text) if number is None else number
         except ValueError:
             return values, index
     return values, None

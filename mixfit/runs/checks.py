@@ -59,6 +59,7 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
         InputError: values cannot be used; all faults are named, those of most rows first.
     """
     columns = values.columns
+    values, notes = _from_percent(values)
     faults = [
         *_size_faults(values, values.N, columns.model_size, "model_size"),
         *_size_faults(values, values.D, columns.tokens, "tokens"),
@@ -66,9 +67,20 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
         *_weight_faults(values),
     ]
     refuse([text for _, text in sorted(faults, key=lambda fault: -fault[0])])
-    h, notes = _normalised(values.h)
+    h, normalised = _normalised(values.h)
     values, dropped = _with_losses(replace(values, h=h))
-    return values, notes + dropped
+    return values, [*notes, *normalised, *dropped]
+
+
+def check_weights(values: Values) -> Array:
+    """Check weights alone, and normalise them, (rows, k).
+
+    Raises:
+        InputError: a weight cannot be used; all faults are named.
+    """
+    values, _ = _from_percent(values)
+    refuse([text for _, text in sorted(_weight_faults(values), key=lambda fault: -fault[0])])
+    return _normalised(values.h)[0]
 
 
 def refuse(faults: Sequence[str]) -> None:
@@ -96,20 +108,24 @@ def _size_faults(values: Values, numbers: Array, column: str | float, name: str)
     elif np.isposinf(numbers[bad]).any():
         advice = f"or leave the row out with {parameter('where')} '{column}<1e30'"
     rule = "and must be a number above 0"
-    yield from _cell_fault(values, column, numbers, bad, rule, f"Mend the cell, {advice}.")
+    advice = f"Mend the cell, {advice}."
+    yield from _cell_fault(values, f"column {column}", numbers, bad, rule, advice)
 
 
 def _loss_faults(values: Values) -> Faults:
-    rule = "and a loss must be a number above 0"
-    for column, losses in zip(values.columns.targets.values(), values.losses.T, strict=True):
+    columns, rule = values.columns, "and a loss must be a number above 0"
+    for target, losses in zip(columns.targets, values.losses.T, strict=True):
         for bad, condition in ((np.isposinf(losses), "<1e6"), (losses <= 0, ">0")):
-            advice = (
-                "Empty the cell if the loss is unknown, or leave the row out with "
-                f"{parameter('where')} '{column}{condition}'."
-            )
-            yield from _cell_fault(values, column, losses, bad, rule, advice)
+            advice = "Empty the cell if the loss is unknown, or leave the row out with "
+            advice += f"{parameter('where')} '{columns.of_target(target)[0]}{condition}'."
+            if columns.transforms and target in columns.transforms:
+                advice = (
+                    "Choose what makes a loss above 0 of every value with "
+                    f"{parameter('transform')}, or leave the row out with {parameter('where')}."
+                )
+            yield from _cell_fault(values, columns.named(target), losses, bad, rule, advice)
     if np.isnan(values.losses).all():
-        names = list(values.columns.targets.values())
+        names = [name for target in columns.targets for name in columns.of_target(target)]
         text = (
             f"{values.name}: no row kept has a loss in "
             f"{'column' if len(names) == 1 else 'any of the columns'} {list_names(names)}. Choose "
@@ -128,7 +144,7 @@ def _weight_faults(values: Values) -> Faults:
             "Mend the cell (0 for a domain that is left out), or leave the row out with "
             f"{parameter('where')} '{condition}'."
         )
-        yield from _cell_fault(values, column, weights, bad, rule, advice)
+        yield from _cell_fault(values, f"column {column}", weights, bad, rule, advice)
     whole = usable.all(axis=1)  # of other rows the weights themselves are at fault
     sums = np.where(whole, np.maximum(values.h, 0.0).sum(axis=1), 1.0)
     # A hair wider than 1%, so that 0.99 and 1.01 pass whatever their rounding.
@@ -136,27 +152,24 @@ def _weight_faults(values: Values) -> Faults:
     if not bad.any():
         return
     row = int(np.argmax(bad))
-    text = f"{values.row_name(row)}: the weights {list_names(columns)} sum to {sums[row]:.6g}, "
-    if (np.abs(sums[whole] - 100.0) <= 1.0 + _ROUNDING).all():
-        text += "as they do in all rows: they look like percent. Divide them by 100."
-    else:
-        text += (
-            f"and must sum to 1 within 1%{_others(values, bad)}. Mend the weights, or choose the "
-            f"columns that are weights with {parameter('weights')}."
-        )
+    text = (
+        f"{values.row_name(row)}: the weights {list_names(columns)} sum to {sums[row]:.6g}, and "
+        f"must sum to 1 within 1%{_others(values, bad)}. Mend the weights, or choose the columns "
+        f"that are weights with {parameter('weights')}."
+    )
     yield int(np.count_nonzero(bad)), text
 
 
 def _cell_fault(
-    values: Values, column: str, numbers: Array, bad: Mask, rule: str, advice: str
+    values: Values, place: str, numbers: Array, bad: Mask, rule: str, advice: str
 ) -> Faults:
-    """Give the fault of one column, if rows (rows,) are bad there: the first bad cell is named."""
+    """Give the fault of one place, if rows (rows,) are bad there: the first bad cell is named."""
     if not bad.any():
         return
     row = int(np.argmax(bad))
     number = numbers[row]
     said = "is missing" if np.isnan(number) else f"is {number:.12g}"
-    text = f"{values.row_name(row)}, column {column}: the value {said}, {rule}"
+    text = f"{values.row_name(row)}, {place}: the value {said}, {rule}"
     yield int(np.count_nonzero(bad)), f"{text}{_others(values, bad)}. {advice}"
 
 
@@ -167,6 +180,15 @@ def _others(values: Values, bad: Mask) -> str:
     named = ", ".join(values.row_name(int(row)) for row in rows[:_ROWS_NAMED])
     more = ", ..." if len(rows) > _ROWS_NAMED else ""
     return f" (so in {counted(len(rows), 'row')} more: {named}{more})"
+
+
+def _from_percent(values: Values) -> tuple[Values, list[Note]]:
+    """Make fractions of the weights where those of every row sum to 100 within 1%."""
+    sums = values.h.sum(axis=1)
+    if not (np.abs(sums - 100.0) <= 1.0 + _ROUNDING).all():
+        return values, []
+    text = "the weights of every row sum to 100: they are read as percent"
+    return replace(values, h=values.h / 100.0), [Note("percent", text)]
 
 
 def _normalised(h: Array) -> tuple[Array, list[Note]]:
@@ -186,24 +208,26 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
     notes = []
     known = ~np.isnan(values.losses)
     filled: Mask = np.asarray(known.any(axis=0))
-    for (target, column), some in zip(values.columns.targets.items(), filled, strict=True):
+    for target, some in zip(values.columns.targets, filled, strict=True):
         if not some:
-            text = f"no row has a loss in column {column}; the target is left out"
+            name = values.columns.named(target)
+            text = f"no row has a loss in {name}; the target is left out"
             notes.append(Note("empty-target", text, target))
     rows = known.any(axis=1)
     if not rows.all():
         lost = counted(int(np.count_nonzero(~rows)), "row")
         verb = "has" if lost == "1 row" else "have"
-        notes.append(Note("no-loss", f"{lost} {verb} no loss at all and are left out"))
+        notes.append(Note("no-loss", f"{lost} {verb} no loss at all: left out"))
     if not notes:
         return values, notes
     kept = [item for item, some in zip(values.columns.targets.items(), filled, strict=True) if some]
+    transforms = {t: x for t, x in (values.columns.transforms or {}).items() if t in dict(kept)}
     mended = replace(
         values,
         N=values.N[rows],
         D=values.D[rows],
         h=values.h[rows],
         losses=values.losses[np.ix_(rows, filled)],
-        columns=replace(values.columns, targets=dict(kept)),
+        columns=replace(values.columns, targets=dict(kept), transforms=transforms or None),
     )
     return mended, notes

@@ -59,7 +59,7 @@ class Condition:
             needs a number, or None.
         """
         if isinstance(self.value, float):
-            numbers, text_at = to_numbers(cells)
+            numbers, text_at = to_numbers(cells, counts=True)
             return _OPERATORS[self.sign](numbers, self.value), text_at
         texts, value = [(text or "").strip() for text in to_texts(cells).to_pylist()], self.value
         if value.lower() in ("true", "false"):  # True in Python's CSV, true in Parquet

@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import InputError, UsageError, nearest, parameter
+from mixfit.base.errors import InputError, MixfitError, Note, UsageError, nearest, parameter
+from mixfit.base.numbers import short
 from mixfit.runs.cells import one_line, take, to_numbers, to_texts
-from mixfit.runs.checks import Values, refuse
-from mixfit.runs.columns import choose_columns
+from mixfit.runs.checks import Values, check_weights, refuse
+from mixfit.runs.columns import ColumnOptions, Columns, choose_columns, choose_weights, read_as
 from mixfit.runs.conditions import parse_conditions
-from mixfit.runs.runs import Runs, SourceFile
-from mixfit.runs.tables import list_names, open_tables
+from mixfit.runs.identity import group_mixtures
+from mixfit.runs.join import JoinedTable, join_tables, propose_join
+from mixfit.runs.presets import MODEL_SIZE, TOKENS, find_preset, like_preset
+from mixfit.runs.runs import JoinedFiles, Runs, SourceFile
+from mixfit.runs.sources import open_tables
+from mixfit.runs.tables import list_names
+from mixfit.runs.transforms import to_loss
+from mixfit.runs.units import unit_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.runs.cells import Cells
-    from mixfit.runs.columns import Columns, Globs
     from mixfit.runs.conditions import Condition
-    from mixfit.runs.tables import Sources, Table
+    from mixfit.runs.globs import Globs
+    from mixfit.runs.presets import Preset
+    from mixfit.runs.sources import Sources
+    from mixfit.runs.tables import Table
 
 
 @dataclass(frozen=True)
@@ -44,50 +53,200 @@ def read_runs(
     tokens: str | float | None = None,
     where: str | Iterable[str] = (),
     domains: Sequence[str] | None = None,
+    join: Sources | None = None,
+    on: str | None = None,
+    preset: str | None = None,
+    target_groups: Mapping[str, Globs] | None = None,
+    transform: Mapping[str, str] | None = None,
+    like: Columns | None = None,
+    allow_unmatched: bool = False,
+    allow_units: bool = False,
 ) -> Runs:
     """Read and check training runs.
 
     Only the columns needed are read, and of Parquet files only the rows kept stay in memory.
 
     Args:
-        sources: a CSV or Parquet file, a directory of Parquet files, several of these, or a
-            pandas data frame. Rows of several files follow each other.
+        sources: a file (CSV with commas, semicolons or tabs, JSON Lines, or Parquet, told by its
+            content), a directory of such files, a glob, several of these, or a pandas data frame.
+            Rows of several files follow each other.
         weights: globs over the names of the weight columns; left out, ``weight_*``.
         targets: globs over the names of the loss columns or of the targets; left out, ``loss_*``
             and ``*_loss``.
         model_size: the column of N, or a number of parameters that holds for every row, such as
-            ``7B``; left out, the one of `mixfit.runs.columns.MODEL_SIZE` that there is.
+            ``7B``; left out, the one of `mixfit.runs.columns.MODEL_SIZE` that there is. A column
+            in another unit is ``params*1M``.
         tokens: the column of D, or a number of tokens; left out, the one of
-            `mixfit.runs.columns.TOKENS` that there is.
+            `mixfit.runs.columns.TOKENS` that there is. Likewise ``tokens*1B``.
         where: conditions ``COLUMN OP VALUE[,COLUMN OP VALUE...]`` that rows must meet, all of
             them. Other rows are not looked at, whatever they hold.
         domains: the domains of an existing fit, which must be those of the table; they set the
             order of the weights.
+        join: files whose columns are joined to those of `sources`, row by row, by a key. Their
+            columns of a name that `sources` have too are called ``join:NAME``.
+        on: the column that is the key; left out, the only one that both have.
+        preset: the layout of another tool, a name in `mixfit.runs.presets.PRESETS`, for what the
+            other arguments do not say.
+        target_groups: name of a target to globs over the columns that are averaged to it.
+        transform: globs over targets to what makes losses of them, a name in
+            `mixfit.runs.transforms.TRANSFORMS` such as ``1-x``, for an accuracy.
+        like: columns to take for what no argument says, where the table has them.
+        allow_unmatched: join although more than a fifth of the rows find no partner.
+        allow_units: take N and D that can hardly be parameters and tokens.
 
     Raises:
         InputError: a file or a value in it cannot be used.
         UsageError: an option cannot be used, or the conditions leave no row.
     """
     conditions = parse_conditions(where)
-    tables = open_tables(sources)
-    chosen = [
-        choose_columns(table.name, table.columns, weights, targets, model_size, tokens)
-        for table in tables
-    ]
-    for table, columns in zip(tables[1:], chosen[1:], strict=True):
-        _refuse_other_columns(table, columns, tables[0], chosen[0])
-    columns = chosen[0] if domains is None else _in_order(tables[0], chosen[0], domains)
-    kept = [_read(table, columns.used, conditions) for table in tables]
-    return Runs.from_values(
-        _values(tables, kept, columns, conditions),
-        rows_read=sum(k.rows_read for k in kept),
-        files=tuple(
-            SourceFile(table.name, table.sha256, k.rows_read)
-            for table, k in zip(tables, kept, strict=True)
-            if table.sha256
-        ),
-        where=tuple(condition.text for condition in conditions),
+    layout = find_preset(preset)
+    options = ColumnOptions(
+        weights, targets, model_size, tokens, target_groups, transform, layout, like
     )
+    opened = _open(sources, join, on, layout, allow_unmatched=allow_unmatched)
+    tables = opened.tables
+    chosen = _columns_of_all(tables, options)
+    columns = chosen if domains is None else _in_order(tables[0], chosen, domains)
+    kept = [_read(table, columns, conditions) for table in tables]
+    values = _values(tables, kept, columns, conditions)
+    if not allow_units:
+        refuse([f"{values.name}: {fault}" for fault in unit_faults(values.N, values.D, columns)])
+    return Runs.from_values(
+        values,
+        rows_read=sum(k.rows_read for k in kept),
+        files=_source_files(tables, opened.counts or [k.rows_read for k in kept]),
+        where=tuple(condition.text for condition in conditions),
+        notes=[*opened.notes, *_notes(values, tables[0], options)],
+        joined=opened.joined,
+    )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Tables to read, after a join if one is asked for."""
+
+    tables: Sequence[Table]
+    notes: Sequence[Note]
+    counts: Sequence[int] = ()  # rows of each file before the join
+    joined: JoinedFiles | None = None
+
+
+def _open(
+    sources: Sources,
+    join: Sources | None,
+    on: str | None,
+    layout: Preset | None,
+    *,
+    allow_unmatched: bool,
+) -> _Opened:
+    tables, notes = open_tables(sources)
+    if join is None:
+        if on is not None:
+            raise UsageError(
+                f"{parameter('on')} {on} says by what to join: give the other file with "
+                f"{parameter('join')}."
+            )
+        return _Opened(tables, notes)
+    others, of_others = open_tables(join)
+    keys = layout.keys if layout is not None else ()
+    joined = join_tables(tables, others, on, usual=keys, allow_unmatched=allow_unmatched)
+    return _Opened(
+        joined.tables,
+        [*notes, *of_others, *joined.notes],
+        joined.counts,
+        JoinedFiles(joined.key, _source_files(others, joined.other_counts)),
+    )
+
+
+def _source_files(tables: Sequence[Table], counts: Sequence[int]) -> tuple[SourceFile, ...]:
+    return tuple(
+        SourceFile(table.name, table.sha256, count)
+        for table, count in zip(tables, counts, strict=True)
+        if table.sha256
+    )
+
+
+def _columns_of_all(tables: Sequence[Table], options: ColumnOptions) -> Columns:
+    """Tell which columns are what, the same in all tables."""
+    try:
+        chosen = [
+            choose_columns(
+                table.name,
+                table.columns,
+                options,
+                joined=list(table.names) if isinstance(table, JoinedTable) else (),
+            )
+            for table in tables
+        ]
+        for table, columns in zip(tables[1:], chosen[1:], strict=True):
+            _refuse_other_columns(table, columns, tables[0], chosen[0])
+    except MixfitError as error:
+        proposal = propose_join(tables, lambda column: read_as(options, column))
+        if proposal is not None:
+            raise InputError(proposal) from None
+        layout = like_preset(tables[0].columns) if options.preset is None else None
+        if layout is None or not isinstance(error, InputError):
+            raise
+        hint = f"If the layout is that of {layout}, give {parameter('preset')} {layout}."
+        raise InputError(f"{error.text} {hint}") from None
+    return chosen[0]
+
+
+def read_mixtures(
+    sources: Sources,
+    domains: Sequence[str],
+    *,
+    weights: Globs | None = None,
+    like: Columns | None = None,
+) -> Array:
+    """Read the distinct mixtures (m, k) of tables, whatever else is logged in them.
+
+    Args:
+        sources: as for `read_runs`.
+        domains: which must be those of the tables; they set the order of the weights.
+        weights: as for `read_runs`, as is `like`.
+        like: whose weight columns are taken where nothing is said, if the table has them.
+
+    Raises:
+        InputError: a file or a weight in it cannot be used.
+        UsageError: a glob matches no column.
+    """
+    tables, _ = open_tables(sources)
+    options = ColumnOptions(weights, like=like)
+    kept = []
+    for table in tables:
+        found = choose_weights(table.name, [name for name in table.columns if name], options)
+        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains)
+        kept.append(_read(table, columns, ()))
+    h = check_weights(_values(tables, kept, columns, ()))
+    return h[group_mixtures(h)[1]]
+
+
+def _notes(values: Values, table: Table, options: ColumnOptions) -> list[Note]:
+    """Say what a careful reader should know of how the columns were read."""
+    columns, notes, assumed = values.columns, [], []
+    for which, usual, symbol in (("model_size", MODEL_SIZE, "N"), ("tokens", TOKENS, "D")):
+        number = getattr(columns, which)
+        if isinstance(number, str):
+            continue
+        if getattr(options, which) is not None:
+            logged = [column for column in usual if column in table.columns]
+            if logged:
+                text = f"{symbol} is {short(number)} in every row, as asked for; column "
+                notes.append(Note("not-read", f"{text}{logged[0]} is not read"))
+        elif options.like is None or getattr(options.like, which) != number:
+            assumed.append(f"{symbol} is taken to be {short(number)}")
+    if assumed and options.preset is not None:  # nothing else gives a number unasked
+        text = (
+            f"{' and '.join(assumed)}, as in the runs that the layout {options.preset.name} is "
+            "known for, since the table does not log it. Mixtures found for one N and one D do "
+            "not depend on this; give your own with --set"
+        )
+        notes.append(Note("assumed", text))
+    for target, transform in (columns.transforms or {}).items():
+        text = f"{transform} is fitted in its place: errors are of that, predictions turned back"
+        notes.append(Note("transformed", text, target))
+    return notes
 
 
 def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: Columns) -> None:
@@ -131,30 +290,39 @@ def _values(
         raise UsageError(_nothing_left(conditions, np.sum([k.met for k in kept], axis=0)))
     numbers = np.concatenate([k.numbers for k in kept])
     ends = np.cumsum([len(k.rows) for k in kept])
+    place = {column: index for index, column in enumerate(columns.used)}
 
     def row_name(row: int) -> str:
-        table = tables[int(np.searchsorted(ends, row, side="right"))]
-        return f"{table.name}: {table.row_name(int(rows[row]))}"
+        table = int(np.searchsorted(ends, row, side="right"))
+        before = ends[table - 1] if table else 0
+        of_table = int(kept[table].rows[row - before])
+        return f"{tables[table].name}: {tables[table].row_name(of_table)}"
 
-    def size(column: str | float) -> Array:
+    def size(which: str) -> Array:
+        column = getattr(columns, which)
         if isinstance(column, str):
-            return numbers[:, columns.used.index(column)].copy()
+            return numbers[:, place[column]] * (columns.units or {}).get(which, 1.0)
         return np.full(len(numbers), column)
 
-    first_loss = len(columns.used) - len(columns.targets)
-    first_weight = first_loss - len(columns.weights)
+    def losses(target: str) -> Array:
+        # The mean of columns of which one is missing would be a mean of others than elsewhere.
+        mean = numbers[:, [place[column] for column in columns.of_target(target)]].mean(axis=1)
+        transform = (columns.transforms or {}).get(target)
+        return mean if transform is None else to_loss(transform, mean)
+
     return Values(
-        N=size(columns.model_size),
-        D=size(columns.tokens),
-        h=numbers[:, first_weight:first_loss].copy(),
-        losses=numbers[:, first_loss:].copy(),
+        N=size("model_size"),
+        D=size("tokens"),
+        h=numbers[:, [place[column] for column in columns.weights.values()]],
+        losses=np.array([losses(target) for target in columns.targets]).T,
         columns=columns,
         name=list_names([table.name for table in tables], most=2),
         row_name=row_name,
     )
 
 
-def _read(table: Table, used: Sequence[str], conditions: Sequence[Condition]) -> _Kept:
+def _read(table: Table, columns: Columns, conditions: Sequence[Condition]) -> _Kept:
+    used = columns.used
     for condition in conditions:
         if condition.column not in table.columns:
             raise UsageError(
@@ -172,7 +340,8 @@ def _read(table: Table, used: Sequence[str], conditions: Sequence[Condition]) ->
             holds[index] = _holds(table, condition, cells[condition.column], rows_read)
         met += np.count_nonzero(holds[:-1], axis=1)
         here = np.flatnonzero(holds.all(axis=0))
-        numbers.append(_numbers(table, {name: cells[name] for name in used}, here, rows_read))
+        wanted = {name: cells[name] for name in used}
+        numbers.append(_numbers(table, wanted, here, rows_read, columns))
         rows.append(rows_read + here)
         rows_read += len(batch[0])
     if not rows_read:
@@ -191,15 +360,20 @@ def _holds(table: Table, condition: Condition, cells: Cells, start: int) -> Mask
     return holds
 
 
-def _numbers(table: Table, columns: dict[str, Cells], rows: Indices, start: int) -> Array:
+def _numbers(
+    table: Table, cells_of: dict[str, Cells], rows: Indices, start: int, columns: Columns
+) -> Array:
     """Give the numbers (rows, columns) in some rows of a batch that starts at a row of its table.
 
     Raises:
         InputError: cells are text; the first of each column is named.
     """
     numbers, faults = [], []
-    for column, cells in columns.items():
-        of_column, text_at = to_numbers(cells if len(rows) == len(cells) else take(cells, rows))
+    for column, cells in cells_of.items():
+        of_column, text_at = to_numbers(
+            cells if len(rows) == len(cells) else take(cells, rows),
+            counts=column in (columns.model_size, columns.tokens),
+        )
         numbers.append(of_column)
         if text_at is not None:
             faults.append(

@@ -10,11 +10,13 @@ import numpy as np
 
 from mixfit.base.errors import InputError, Note, UsageError, nearest
 from mixfit.base.numbers import short
+from mixfit.base.plain import Omitted  # noqa: TC001, files are read and written by their types
 from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
 from mixfit.runs.columns import Columns
 from mixfit.runs.identity import group_mixtures, logged_twice
 from mixfit.runs.tables import list_names
+from mixfit.runs.transforms import rising_notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +42,34 @@ class SourceFile:
     rows: int
 
 
+@dataclass(frozen=True)
+class JoinedFiles:
+    """Files whose columns were joined to those of others.
+
+    Attributes:
+        key: the column that both have, by which rows belong together.
+        files: in order.
+    """
+
+    key: str
+    files: tuple[SourceFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where rows come from, as files say it that hold a result on them.
+
+    Attributes:
+        files: in order.
+        where: the conditions that the rows meet.
+        joined: files that were joined to `files`, if any.
+    """
+
+    files: tuple[SourceFile, ...]
+    where: tuple[str, ...]
+    joined: Omitted[JoinedFiles] = None
+
+
 @dataclass(frozen=True, eq=False)
 class Runs(Shown):
     """Checkpoints of training runs: one row each.
@@ -56,6 +86,7 @@ class Runs(Shown):
         where: the conditions that the rows meet, without spaces around their parts.
         rows_read: the number of rows before the conditions.
         notes: what a careful reader should know, and what was mended.
+        joined: the files that were joined to `files`, if any.
     """
 
     N: Array
@@ -69,6 +100,7 @@ class Runs(Shown):
     where: tuple[str, ...]
     rows_read: int
     notes: tuple[Note, ...]
+    joined: JoinedFiles | None = None
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -83,7 +115,19 @@ class Runs(Shown):
         of_all = "" if len(self) == self.rows_read else f" of {self.rows_read:,}"
         rows = f"{len(self):,}{of_all} rows, "
         N, D = ((float(counts.min()), float(counts.max())) for counts in (self.N, self.D))
-        return describe(self.files, rows, len(self.mixtures), len(self.domains), N, D)
+        files = self.files + (self.joined.files if self.joined else ())
+        return describe(files, rows, len(self.mixtures), len(self.domains), N, D)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all files that were read."""
+        joined = () if self.joined is None else self.joined.files
+        return tuple(file.path for file in (*self.files, *joined))
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rows come from."""
+        return Origin(files=self.files, where=self.where, joined=self.joined)
 
     @cached_property
     def mixture(self) -> Indices:
@@ -207,6 +251,8 @@ class Runs(Shown):
         rows_read: int,
         files: tuple[SourceFile, ...] = (),
         where: tuple[str, ...] = (),
+        notes: Sequence[Note] = (),
+        joined: JoinedFiles | None = None,
     ) -> Runs:
         """Make runs of what stands in a table.
 
@@ -215,11 +261,14 @@ class Runs(Shown):
             rows_read: see `Runs`, as for the others.
             files: in order.
             where: the conditions.
+            notes: on how the table was read.
+            joined: the files that were joined.
 
         Raises:
             InputError: a value cannot be used.
         """
-        checked, notes = check_values(values)
+        checked, mended = check_values(values)
+        notes = [*notes, *mended]
         mixture, _ = group_mixtures(checked.h)
         _, again = logged_twice(mixture, checked.N, checked.D, checked.losses)
         if twice := len(np.unique(again)):
@@ -228,18 +277,21 @@ class Runs(Shown):
                 "(same mixture, N and losses at nearly the same D); both rows are kept"
             )
             notes.append(Note("logged-twice", text))
+        targets = tuple(checked.columns.targets)
+        notes += rising_notes(mixture, checked.N, checked.D, checked.losses, targets)
         return cls(
             N=checked.N,
             D=checked.D,
             h=checked.h,
             losses=checked.losses,
             domains=tuple(checked.columns.weights),
-            targets=tuple(checked.columns.targets),
+            targets=targets,
             files=files,
             columns=checked.columns,
             where=where,
             rows_read=rows_read,
             notes=tuple(notes),
+            joined=joined,
         )
 
 

@@ -52,9 +52,19 @@ class Polytope:
     @cached_property
     def interior(self) -> Interior | None:
         """What moves and what cannot, with a point well inside; None where there is no mixture."""
-        if np.any(self.lower > self.upper + FEASIBLE):
+        if np.any(self.lower > self.upper + FEASIBLE) or np.any(self.low > self.high + FEASIBLE):
             return None
-        return _interior_with_rows(self) if len(self.rows) else _interior_of_box(self)
+        whole = self.rows.all(axis=1)
+        if np.any(self.low[whole] > 1 + FEASIBLE) or np.any(self.high[whole] < 1 - FEASIBLE):
+            return None
+        p = self._parts
+        return _interior_with_rows(p) if len(p.rows) else _interior_of_box(p)
+
+    @cached_property
+    def _parts(self) -> Polytope:
+        """The same without sums of all weights, which are 1 whatever is asked of them."""
+        part = ~self.rows.all(axis=1)
+        return Polytope(self.lower, self.upper, self.rows[part], self.low[part], self.high[part])
 
     def violation(self, h: Array) -> float:
         """Give by how much a mixture breaks the constraint that it breaks most; 0 if none."""
@@ -69,7 +79,8 @@ class Polytope:
         Args:
             slope: (k,) of the function; entries may be huge, but not infinite.
         """
-        if not len(self.rows):
+        rows, low, high = self._parts.rows, self._parts.low, self._parts.high
+        if not len(rows):
             h = self.lower.copy()
             left = 1.0 - h.sum()
             for index in np.argsort(slope, kind="stable"):
@@ -82,14 +93,22 @@ class Polytope:
         typical = np.median(np.abs(slope - np.median(slope))) + 1e-300
         middle = float(np.median(slope))
         cut = np.clip((slope - middle) / typical, -_STEEPEST, _STEEPEST)
-        vertex = _linear_program(
-            cut,
-            np.vstack([self.rows, -self.rows]),
-            np.concatenate([self.high, -self.low]),
-            np.ones((1, self.k)),
-            np.ones(1),
-            np.column_stack([self.lower, np.maximum(self.upper, self.lower)]),
-        )
+        for loose in (0.0, FEASIBLE):  # mixtures may be such within rounding only
+            vertex = _linear_program(
+                cut,
+                np.vstack([rows, -rows]),
+                np.concatenate([high, -low]) + loose,
+                np.ones((1, self.k)),
+                np.ones(1),
+                np.column_stack(
+                    [
+                        np.maximum(self.lower - loose, 0.0),
+                        np.maximum(self.upper, self.lower) + loose,
+                    ]
+                ),
+            )
+            if vertex is not None:
+                break
         assert vertex is not None
         return np.clip(vertex, self.lower, self.upper)
 
@@ -136,6 +155,41 @@ def _interior_with_rows(p: Polytope) -> Interior | None:
     matrix = np.vstack([-np.eye(k), np.eye(k), -p.rows, p.rows])
     limit = np.concatenate([-p.lower, p.upper, -p.low, p.high])
     m = len(limit)
+    least = _linear_program(
+        np.concatenate([np.zeros(k), [1.0]]),
+        np.hstack([matrix, -np.ones((m, 1))]),
+        limit,
+        np.concatenate([np.ones(k), [0.0]])[None],
+        np.ones(1),
+        np.array([(0.0, 1.0)] * (k + 1)),
+    )
+    if least is None or least[k] > FEASIBLE:
+        return None
+    slack, inside = _slack_at_once(matrix, limit)
+    if inside is None:
+        slack, inside = _slack_one_by_one(matrix, limit)
+    tight = ~slack
+    # Then as far inside as can be, measured by the smallest of the slacks that can be positive.
+    best = _linear_program(
+        np.concatenate([np.zeros(k), [-1.0]]),
+        np.hstack([matrix, slack[:, None].astype(float)]),
+        limit + np.where(tight, FEASIBLE / 10, 0.0),
+        np.concatenate([np.ones(k), [0.0]])[None],
+        np.ones(1),
+        np.array([(0.0, 1.0)] * k + [(0.0, 1.0)]),
+    )
+    centre = inside if best is None else best[:k]
+    free = ~(tight[:k] | tight[k : 2 * k])
+    stuck = tight[2 * k : 2 * k + r] | tight[2 * k + r :]
+    return _make_interior(p, np.clip(centre, p.lower, p.upper), free, stuck)
+
+
+def _slack_at_once(matrix: Array, limit: Array) -> tuple[Mask, Array | None]:
+    """Tell which of ``matrix h <= limit`` can be slack, (m,), and give a mixture where all are.
+
+    There is no mixture where the numbers are too far apart for a linear program.
+    """
+    m, k = matrix.shape
     # Freund, Roundy and Todd 1985: over the homogenised polytope the largest sum of slacks, each
     # counted up to 1, is attained where every constraint that can be slack is. The variables are
     # h times theta, theta of 1 or more, and the slacks.
@@ -148,22 +202,27 @@ def _interior_with_rows(p: Polytope) -> Interior | None:
         np.array([(0.0, np.inf)] * k + [(1.0, 1.0 / _LEAST_SLACK)] + [(0.0, 1.0)] * m),
     )
     if found is None:
-        return None
-    slack = found[k + 1 :] > 0.5
-    tight = ~slack
-    # Then as far inside as can be, measured by the smallest of the slacks that can be positive.
-    best = _linear_program(
-        np.concatenate([np.zeros(k), [-1.0]]),
-        np.hstack([matrix, slack[:, None].astype(float)]),
-        limit + np.where(tight, FEASIBLE / 10, 0.0),
-        np.concatenate([np.ones(k), [0.0]])[None],
-        np.ones(1),
-        np.array([(0.0, 1.0)] * k + [(0.0, 1.0)]),
-    )
-    centre = found[:k] / found[k] if best is None else best[:k]
-    free = ~(tight[:k] | tight[k : 2 * k])
-    stuck = tight[2 * k : 2 * k + r] | tight[2 * k + r :]
-    return _make_interior(p, np.clip(centre, p.lower, p.upper), free, stuck)
+        return np.zeros(m, bool), None
+    return found[k + 1 :] > 0.5, found[:k] / found[k]
+
+
+def _slack_one_by_one(matrix: Array, limit: Array) -> tuple[Mask, Array]:
+    """Do the same by a linear program for each inequality."""
+    m, k = matrix.shape
+    slack, points = np.zeros(m, bool), []
+    for index in range(m):
+        point = _linear_program(
+            matrix[index],
+            matrix,
+            limit + FEASIBLE,
+            np.ones((1, k)),
+            np.ones(1),
+            np.array([(0.0, 1.0)] * k),
+        )
+        if point is not None:
+            slack[index] = limit[index] - matrix[index] @ point > _LEAST_SLACK
+            points.append(point)
+    return slack, np.mean(points, axis=0)
 
 
 def _make_interior(p: Polytope, centre: Array, free: Mask, stuck: Mask) -> Interior:
@@ -202,7 +261,7 @@ def corrected(h: Array, free: Mask, equal: Array, sums: Array) -> Array:
 def _linear_program(
     cost: Array, matrix: Array, limit: Array, equal: Array, sums: Array, bounds: Array
 ) -> Array | None:
-    """Minimise cost x with matrix x <= limit, equal x = sums and bounds; None if infeasible."""
+    """Minimise cost x with matrix x <= limit, equal x = sums and bounds; None if there is none."""
     from scipy.optimize import linprog
 
     finite = np.isfinite(limit)
@@ -216,8 +275,5 @@ def _linear_program(
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    if found.status == 2:
-        return None
-    if found.x is None:
-        raise RuntimeError(f"HiGHS: {found.message}")
-    return np.asarray(found.x, dtype=np.float64)
+    # HiGHS tells programs without a solution, and such that it fails on, not apart.
+    return np.asarray(found.x, dtype=np.float64) if found.status == 0 else None

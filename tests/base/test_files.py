@@ -40,3 +40,31 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         check_out(str(tmp_path / "a.csv"), [str(tmp_path / "." / "a.csv")])
     check_out("-")
     check_out(None)
+
+
+def test_a_link_is_followed_and_permissions_stay(tmp_path):
+    (tmp_path / "real.yaml").write_text("old")
+    (tmp_path / "real.yaml").chmod(0o640)
+    (tmp_path / "link.yaml").symlink_to("real.yaml")
+    (tmp_path / "dangling.yaml").symlink_to("new.yaml")
+    for name in ("link.yaml", "dangling.yaml"):
+        write_text(tmp_path / name, "x")
+        assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "real.yaml").read_text() == (tmp_path / "new.yaml").read_text() == "x"
+    assert (tmp_path / "real.yaml").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_read_only_file_and_a_second_result_are_refused(tmp_path):
+    path = tmp_path / "kept.yaml"
+    path.write_text("old")
+    path.chmod(0o444)
+    with pytest.raises(UsageError, match="this file is read-only"):
+        check_out(str(path))
+    with pytest.raises(UsageError, match="two results would be written"):
+        check_out(str(tmp_path / "x.csv"), (), [None, "-", str(tmp_path / "." / "x.csv")])
+
+
+def test_a_long_name_leaves_room_for_that_of_the_temporary_file(tmp_path):
+    name = "a" * 250
+    write_text(tmp_path / name, "x")
+    assert (tmp_path / name).read_text() == "x"

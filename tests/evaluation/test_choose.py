@@ -115,7 +115,7 @@ def test_the_law_that_made_the_losses_is_chosen(monkeypatch, truth):
     only(monkeypatch, "chinchilla", "additive")
     chosen = fit_auto(table(truth), options=QUICK, jobs=1)
     assert chosen.law.name == chosen.selection.law == truth
-    assert chosen.options == QUICK
+    assert chosen.options == QUICK.filled(chosen.law.law)
     assert chosen.notes[0].code == "selection"
     assert chosen.notes[0].text.startswith(f"auto chose {truth}: ")
 

@@ -96,6 +96,8 @@ def test_a_law_that_is_not_applicable_has_no_figures_and_a_reason(compared):
         "the averages of bimix are over the targets that it can be applied to",
         "bimix: the law has no term in N: it takes rows of 100M to 400M parameters as if they were"
         " alike",
+        "bimix is fitted with delta 1, trust-region, at most 2 starts, 0 hops: its authors minimise"
+        " squares",
     ]
 
 

@@ -72,7 +72,7 @@ class TestNames:
         assert str(caught.value) == (
             "There is no law 'aditive'. Did you mean 'additive'? Laws: "
             + ", ".join(CATALOGUE)
-            + "; regressions: ridge, trees."
+            + "; over all targets at once: kkt; regressions: ridge, scheffe2, trees."
         )
 
 

@@ -78,7 +78,7 @@ def test_no_common_target_is_refused(fitted):
 def test_a_missing_target_is_noted(fitted):
     notes = evaluate(fitted, make_runs(targets=("web",))).notes
     assert [(note.code, note.text) for note in notes] == [
-        ("missing-targets", "the runs have no loss for math of the fit")
+        ("missing-target", "the runs have no loss for math of the fit")
     ]
 
 

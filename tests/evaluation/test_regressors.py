@@ -10,7 +10,7 @@ import pytest
 
 from mixfit.base.errors import NotApplicableError, UsageError
 from mixfit.evaluation import regressors
-from mixfit.evaluation.regressors import fit_ridge, fit_trees
+from mixfit.evaluation.regressors import fit_ridge, fit_scheffe, fit_trees
 from mixfit.runs.target_rows import TargetRows
 
 
@@ -35,6 +35,44 @@ def test_ridge_finds_a_linear_function():
     new = rows_of(10, seed=1)
     np.testing.assert_allclose(predict(fitted, new), new.loss, rtol=1e-5)
     assert fitted.parameters == 6  # four weights, log D, and the level
+
+
+def blended(rows, noise=0.0):
+    """Rows whose losses have two products of weights in them."""
+    h, rng = rows.h, np.random.default_rng(9)
+    pairs = 2.0 * h[:, 0] * h[:, 1] - 1.5 * h[:, 2] * h[:, 3]
+    return replace(rows, loss=rows.loss + pairs + noise * rng.normal(size=len(h)))
+
+
+def test_scheffe2_finds_products_of_weights():
+    fitted = fit_scheffe(blended(rows_of(40)), np.random.default_rng(0))
+    new = blended(rows_of(10, seed=1))
+    np.testing.assert_allclose(predict(fitted, new), new.loss, rtol=1e-4)
+    assert fitted.parameters <= 4 + 6 + 1 + 1  # weights, products, log D, and the level
+
+
+def test_scheffe2_of_few_rows_with_noise_leaves_slopes_out():
+    rows = blended(rows_of(25, lengths=(2e9,)), noise=0.05)
+    fitted = fit_scheffe(rows, np.random.default_rng(0))
+    assert 1 < fitted.parameters <= 4 + 6 + 1
+    new = blended(rows_of(50, lengths=(2e9,), seed=1))
+    linear = fit_ridge(rows, np.random.default_rng(0))
+    errors = [np.abs(predict(f, new) - new.loss).mean() for f in (fitted, linear)]
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_the_lasso_meets_its_conditions_of_optimality():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(40, 6)), rng.normal(size=40)
+    x[:, 5] = 0.0
+    penalties = np.abs(x.T @ y / 40).max() * regressors._LASSO_SHARES
+    for slope, penalty in zip(regressors._lasso_slopes(x, y), penalties, strict=True):
+        pull = x.T @ (y - x @ slope) / 40
+        inside = np.abs(pull[slope == 0]) <= penalty * (1 + 1e-3) + 1e-6
+        assert inside.all()
+        np.testing.assert_allclose(
+            pull[slope != 0], penalty * np.sign(slope[slope != 0]), atol=1e-3
+        )
 
 
 def test_ridge_leaves_out_what_does_not_vary():
@@ -63,7 +101,7 @@ def test_ridge_validates_on_mixtures_not_on_rows(monkeypatch):
         seen.append(len(y))
         return np.zeros((len(regressors._PENALTIES), x.shape[1]))
 
-    monkeypatch.setattr(regressors, "_slopes", slopes)
+    monkeypatch.setattr(regressors, "_ridge_slopes", slopes)
     fit_ridge(rows, np.random.default_rng(0))
     # Five folds of two mixtures with two rows each, then all rows.
     assert seen == [16] * 5 + [20]
@@ -82,21 +120,32 @@ def test_trees_learn_and_are_reproducible():
 
 def test_trees_stop_early_on_mixtures_that_take_no_part_in_growing(monkeypatch):
     lightgbm = pytest.importorskip("lightgbm")
-    sizes = {}
+    calls = []
     train = lightgbm.train
 
     def spy(settings, data, **options):
-        sizes["grown"] = data.construct().num_data()
-        sizes["validated"] = options["valid_sets"][0].construct().num_data()
-        sizes["settings"] = settings, options["num_boost_round"]
-        return train(settings, data, **options)
+        booster = train(settings, data, **options)
+        valid = [v.num_data() for v in options.get("valid_sets", ())]
+        calls.append((settings, data.num_data(), valid, options, booster))
+        return booster
 
     monkeypatch.setattr(lightgbm, "train", spy)
     fitted = fit_trees(rows_of(50), np.random.default_rng(0))
-    assert (sizes["grown"], sizes["validated"]) == (80, 20)
-    settings, rounds = sizes["settings"]
-    assert (settings["boosting_type"], settings["learning_rate"], rounds) == ("gbdt", 0.01, 1000)
-    assert fitted.booster.best_iteration <= 1000
+    *tried, (settings, rows, _, options, _) = calls
+    assert [(grown, valid) for _, grown, valid, _, _ in tried] == [(80, [20])] * len(tried)
+    names = ("min_data_in_leaf", "num_leaves", "learning_rate")
+    assert tuple(tuple(own[n] for n in names) for own, *_ in tried) == regressors._SETTINGS
+    # The one with the lowest error on the mixtures left out, grown on all rows as long.
+    best = min(tried, key=lambda call: call[-1].best_score["valid_0"]["l2"])
+    assert (settings, rows) == (best[0], 100)
+    assert options["num_boost_round"] == best[-1].best_iteration == fitted.booster.num_trees()
+
+
+def test_trees_learn_from_few_rows():
+    pytest.importorskip("lightgbm")
+    rows, new = rows_of(24, lengths=(2e9,)), rows_of(40, lengths=(2e9,), seed=1)
+    error = np.abs(predict(fit_trees(rows, np.random.default_rng(0)), new) - new.loss).mean()
+    assert error < 0.7 * np.abs(rows.loss.mean() - new.loss).mean()
 
 
 def test_trees_need_two_mixtures():

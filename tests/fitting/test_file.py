@@ -65,7 +65,7 @@ def test_as_many_hops_as_parameters_are_not_a_number(tmp_path, runs):
     text = to_yaml(fit_to_plain(fitted))
     assert "hops: auto" in text
     (tmp_path / "fit.yaml").write_text(text)
-    assert load_fit(tmp_path / "fit.yaml").options == FitOptions()
+    assert load_fit(tmp_path / "fit.yaml").options == FitOptions().filled(fitted.law.law)
 
 
 def test_numbers_without_a_point_are_numbers(tmp_path, runs):

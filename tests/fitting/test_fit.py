@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -219,7 +220,7 @@ class TestTargets:
         data = three_fits.data
         assert str(three_fits.law) == "joint:none"
         assert three_fits.domains == DOMAINS
-        assert three_fits.options == FASTEST
+        assert three_fits.options == FASTEST.filled(three_fits.law.law)
         assert data.mixtures == 10
         assert (data.model_size.min, data.model_size.max) == (5e7, 4e8)
         assert (data.tokens.min, data.tokens.max) == (1e9, 1.6e10)
@@ -286,7 +287,7 @@ class TestOptions:
             (
                 {"solver": "basinhopping"},
                 "There is no solver 'basinhopping'. Did you mean 'basin-hopping'? "
-                "Solvers: trust-region, basin-hopping.",
+                "Solvers: trust-region, basin-hopping, early-stopping.",
             ),
             ({"restarts": 0}, "restarts is 0; it must be 1 or more (restarts)."),
             ({"hops": -1}, "hops is -1; it must be 0 or more (hops)."),
@@ -419,6 +420,18 @@ class TestPredict:
         assert three_fits.predict(rounded)["web"] == pytest.approx(expected, rel=1e-2)
         with pytest.raises(UsageError, match="has no column 'books'"):
             three_fits.predict(frame.drop(columns="books"))
+
+    def test_a_data_frame_whose_columns_are_in_other_units(self, three_fits):
+        columns = replace(
+            three_fits.data.columns, model_size="size", tokens="len", units={"tokens": 1e9}
+        )
+        found = replace(three_fits, data=replace(three_fits.data, columns=columns))
+        expected = found.predict([1e9, 2e9], [1e10, 3e10], [[0.5, 0.2, 0.3]])["web"]
+        h = dict(zip(found.domains, (0.5, 0.2, 0.3), strict=True))
+        own = pd.DataFrame({"size": [1e9, 2e9], "len": [10.0, 30.0], **h})
+        np.testing.assert_allclose(found.predict(own)["web"], expected)
+        plain = pd.DataFrame({"N": [1e9, 2e9], "D": [1e10, 3e10], **h})
+        np.testing.assert_allclose(found.predict(plain)["web"], expected)
 
     def test_a_law_without_mixtures(self):
         runs, _, _ = make_runs(CATALOGUE["chinchilla"], mixtures=3)

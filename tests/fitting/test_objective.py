@@ -158,9 +158,9 @@ def test_terms_by_row(name):
     objective, theta, rows = make(CATALOGUE[name], 1)
     order = np.argsort(rows.mixture, kind="stable")
     N, D, h = rows.N[order], rows.D[order], rows.h[order]
-    loss, terms = objective.at(theta).term_values()
+    loss, terms = objective.at(theta).summand_values()
     np.testing.assert_array_equal(loss, rows.loss[order])
-    expected = objective.formula.term_values(theta, N, D, h)
+    expected = objective.formula.summand_values(theta, N, D, h)
     np.testing.assert_allclose(terms, expected, rtol=1e-12)
 
 

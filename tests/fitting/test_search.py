@@ -123,7 +123,7 @@ class TestDrawStart:
         objective = TargetSearch(rows, QUICK).objective(free(name))
         for seed in range(5):
             theta = draw_start(objective, np.random.default_rng(seed))
-            loss, terms = objective.at(theta).term_values()
+            loss, terms = objective.at(theta).summand_values()
             assert np.all(terms.mean(axis=1) >= 0.019 * loss.mean())
             assert terms.sum(axis=0).mean() == pytest.approx(loss.mean(), rel=0.3)
             drawn = objective.formula.random(np.random.default_rng(seed))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog, lsq_linear, minimize
 
-from mixfit.fitting.solvers import SOLVERS, basin_hopping, descend, search
+from mixfit.fitting.solvers import SOLVERS, basin_hopping, descend, early_stopping, search
 
 
 class Function:
@@ -186,9 +186,30 @@ class TestDescend:
         assert np.all(np.abs(point.theta) > 0.05)
 
 
+def test_early_stopping_goes_down_from_each_start_but_not_to_the_end():
+    size = 200
+    function = LeastSquares(np.diag(np.linspace(0.01, 1.0, size)), np.ones(size), -1e3, 1e3)
+    starts = np.zeros((3, size))
+    starts[1] = 1.0  # nearer to the minimum at 0, which lies up to 100 away
+    drawn = iter(starts)
+    found = early_stopping(
+        function,
+        lambda rng: next(drawn),
+        [],
+        rng=np.random.default_rng(0),
+        restarts=3,
+        hops=0,
+    ).point
+    assert next(drawn, None) is None
+    assert found.converged
+    assert 1e-6 < found.value < 0.2 * function.at(starts[1]).value
+
+
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
-class TestBothSolvers:
+class TestEverySolver:
     def test_the_lowest_of_many_minima(self, solver):
+        if solver is early_stopping:
+            pytest.skip("it does not hop")
         rng = np.random.default_rng(0)
         solution = solver(Waves(), sample, [], rng=rng, restarts=2, hops=12)
         assert solution.point.value < 1e-8

@@ -14,7 +14,7 @@ from mixfit.base.errors import UsageError
 from mixfit.laws.catalogue import ADDITIVE, CATALOGUE, CHINCHILLA, COUPLED, JOINT, find_law
 from mixfit.laws.coefficients import Constant, PowerSum
 from mixfit.laws.formula import Formula
-from mixfit.laws.law import Law, Term
+from mixfit.laws.law import Law, Outer, Term
 from mixfit.laws.parameters import FREE, NONNEGATIVE
 from mixfit.laws.pooled import Pool, parse_law
 
@@ -51,6 +51,10 @@ def test_equations_as_they_are_printed():
         " + (sum C_B_i h_i)^gamma_B D^-((sum C_beta_i h_i)^gamma_beta)"
     )
     assert CATALOGUE["powered"].equation.startswith("E + (sum C_i h_i^gamma_i)^-kappa + ")
+    assert CATALOGUE["skaling"].equation == "E + (A N^-alpha + B D^-beta)^kappa"
+    assert CATALOGUE["skaling-beside"].equation == (
+        "E + 1 / sum C_i h_i^gamma_i + (A N^-alpha + B D^-beta)^kappa"
+    )
     assert CATALOGUE["bimix"].equation == "E / h_own^gamma + B D^-beta / h_own^gamma"
 
 
@@ -154,6 +158,16 @@ class TestContains:
 
 
 class TestDeclarations:
+    def test_an_outer_power_of_a_term_that_is_not_there(self):
+        outer = Outer(("A", "S"), Constant("kappa"))
+        with pytest.raises(ValueError, match="The law mine has no term of the role S"):
+            replace(CHINCHILLA, name="mine", contains=(), outer=outer)
+
+    def test_a_larger_law_with_another_outer_power(self):
+        outer = Outer(("S", "B"), CATALOGUE["skaling"].outer.exponent)
+        with pytest.raises(ValueError, match=r"contains skaling-beside.*the outer powers differ"):
+            replace(ADDITIVE, name="mine", contains=(CATALOGUE["skaling-beside"],), outer=outer)
+
     def test_two_terms_of_a_role(self):
         with pytest.raises(ValueError, match="The law mine has two terms of the role E"):
             Law("mine", "test", (E, E))

@@ -33,6 +33,8 @@ COUNTS = {
     "coupled": (7, 2),
     "coupled-linear": (5, 4),
     "coupled-joint": (7, 4),
+    "skaling-inside": (6, 2),
+    "skaling-beside": (6, 2),
 }
 
 every_law = pytest.mark.parametrize("law", CATALOGUE.values(), ids=CATALOGUE)
@@ -121,13 +123,13 @@ def test_units_do_not_change_predictions(law):
 
 
 @every_law
-def test_prediction_is_the_sum_of_the_terms(law):
+def test_prediction_is_the_sum_of_the_summands(law):
     rng = np.random.default_rng(0)
     formula = Formula(law, K, N_UNIT, D_UNIT)
     theta = draw_theta(formula, rng)
     rows = draw_rows(rng, 10)
-    terms = formula.term_values(theta, *rows)
-    assert terms.shape == (len(law.terms), 10)
+    terms = formula.summand_values(theta, *rows)
+    assert terms.shape == (len(law.summands), 10)
     np.testing.assert_allclose(terms.sum(axis=0), formula.predict(theta, *rows), rtol=1e-14)
 
 
@@ -137,9 +139,9 @@ def test_terms_can_be_rescaled(name):
     formula = Formula(CATALOGUE[name], K, N_UNIT, D_UNIT)
     theta = draw_theta(formula, rng)
     rows = draw_rows(rng, 10)
-    terms = formula.term_values(theta, *rows)
+    terms = formula.summand_values(theta, *rows)
     factors = rng.uniform(0.5, 2.0, len(terms))
-    rescaled = formula.term_values(formula.rescaled(theta, factors), *rows)
+    rescaled = formula.summand_values(formula.rescaled(theta, factors), *rows)
     np.testing.assert_allclose(rescaled, terms * factors[:, None], rtol=1e-12)
 
 
@@ -239,6 +241,8 @@ FORMS = {
     "coupled": ("E, C/D, B/D", "E, C, A/N", "E, C"),
     "coupled-linear": ("E, C/D, A, B/D", "E, C, A/N", "E, C"),
     "coupled-joint": ("E, C/D, C_A, C_B/D", "E, C, C_A/N", "E, C"),
+    "skaling-inside": ("E, C, B/D", "E, C, A/N", "E, C"),
+    "skaling-beside": ("E, C, B/D", "E, C, A/N", "E, C"),
 }
 
 

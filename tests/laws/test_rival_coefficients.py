@@ -9,6 +9,7 @@ from mixfit.base.errors import NotApplicableError
 from mixfit.laws.coefficients import Constant, NotContainedError, PowerSum, log_weights
 from mixfit.laws.parameters import FREE, Start
 from mixfit.laws.rival_coefficients import (
+    EffectiveShare,
     ExpLinear,
     ExpProduct,
     ExpSum,
@@ -30,6 +31,9 @@ COEFFICIENTS = {
     "inverse-power-sum": InversePowerSum("F", "alpha"),
     "shifted-power-sum": ShiftedPowerSum("n", "a", "g"),
     "own-power": OwnPower("B", "eta", own=1),
+    "effective-share": EffectiveShare(
+        "C", outer="beta", exponent=Constant("beta", lower=-7.0, upper=2.0), without="gamma"
+    ),
     "own-power-negative": OwnPower("E", "gamma", negative=True, own=1),
     "own-power-shifted": OwnPower("C", "gamma", negative=True, shift="eps", own=1),
 }
@@ -65,6 +69,10 @@ NATURAL = {
         ],
     ),
     "own-power": ({"B": [2.0], "eta": [0.3]}, [2 * c**0.3 for _, c, _ in INSIDE]),
+    "effective-share": (
+        {"C": [2.0, 0.5, 0.1], "beta": [0.3]},
+        [(2 * w + 0.5 * c + 0.1 * v) ** -0.3 for w, c, v in INSIDE],
+    ),
     "own-power-negative": ({"E": [2.0], "gamma": [0.3]}, [2 * c**-0.3 for _, c, _ in INSIDE]),
     "own-power-shifted": (
         {"C": [2.0], "gamma": [0.3], "eps": [0.05]},
@@ -166,7 +174,7 @@ def test_family_forgets_names_only(part):
 
 
 @each
-def test_only_an_exponential_of_a_linear_function_is_a_power_mean(part):
+def test_only_exponentials_and_powers_of_a_linear_function_are_power_means(part):
     theta = thetas(part, 1)[0]
     mean = PowerSum("C", outer="gamma").as_power_mean(np.array([1.0, 2.0, 3.0, 0.5]), 3)
     if isinstance(part, ExpLinear):
@@ -174,6 +182,8 @@ def test_only_an_exponential_of_a_linear_function_is_a_power_mean(part):
         np.testing.assert_allclose(
             value(PowerSum("C", outer="gamma"), found, INSIDE), value(part, theta, INSIDE)
         )
+        np.testing.assert_array_equal(part.from_power_mean(part.as_power_mean(theta, 3)), theta)
+    elif isinstance(part, EffectiveShare):
         np.testing.assert_array_equal(part.from_power_mean(part.as_power_mean(theta, 3)), theta)
     elif not isinstance(part, Constant):
         with pytest.raises(NotContainedError):

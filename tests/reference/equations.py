@@ -121,6 +121,37 @@ def d_cpt(p, N, D, h, own=0):
     return p["E"] + in_N + in_D + p["C"] / (r + p["eps"]) ** p["gamma"]
 
 
+def he(p, N, D, h, own=0):
+    """He et al. 2024: (E + A / N^alpha + B / D^beta) p^-gamma, p the language's own share."""
+    level = p["E"] + p["A"] / N ** p["alpha"] + p["B"] / D ** p["beta"]
+    return level * h[:, own] ** -p["gamma"]
+
+
+def skaling(p, N, D, h, own=0):
+    """Skaling 2026: (A / N^alpha + B / D^beta)^kappa + E."""
+    return (p["A"] / N ** p["alpha"] + p["B"] / D ** p["beta"]) ** p["kappa"] + p["E"]
+
+
+def skaling_inside(p, N, D, h, own=0):
+    in_all = mixture_term(p, h) + p["A"] / N ** p["alpha"] + p["B"] / D ** p["beta"]
+    return p["E"] + in_all ** p["kappa"]
+
+
+def skaling_beside(p, N, D, h, own=0):
+    return mixture_term(p, h) + skaling(p, N, D, h)
+
+
+def effective_data(p, N, D, h, own=0):
+    """ATLAS 2026 without saturation: E + A / N^alpha + B / D_eff^beta, D_eff = sum tau_i D_i.
+
+    tau of the target's own domain is 1: the C_i are tau_i B^(-1/beta).
+    """
+    B = p["C"][own] ** -p["beta"]
+    tau = p["C"] / p["C"][own]
+    effective = np.sum(tau * h, axis=1) * D
+    return p["E"] + p["A"] / N ** p["alpha"] + B / effective ** p["beta"]
+
+
 PLAIN = {
     "chinchilla": chinchilla,
     "simple": simple,
@@ -140,4 +171,9 @@ PLAIN = {
     "bimix-sum": bimix_sum,
     "autoscale": autoscale,
     "d-cpt": d_cpt,
+    "he": he,
+    "skaling": skaling,
+    "skaling-inside": skaling_inside,
+    "skaling-beside": skaling_beside,
+    "effective-data": effective_data,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tables_of_runs import HEADER, ROWS, message, table
@@ -162,3 +164,42 @@ def test_files_whose_columns_differ():
     table(*(row + ",1" for row in ROWS), header=HEADER + ",z_loss", name="c.csv")
     assert message(["runs.csv", "c.csv"]).startswith("runs.csv: no column z_loss, which c.csv has.")
     assert len(read_runs(["runs.csv", "c.csv"], targets="x,y")) == 8
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"units": {"weights": 1e6}}, "units: weights cannot be counted in 1e+06."),
+        ({"units": {"tokens": 0.0}}, "units: tokens cannot be counted in 0."),
+        ({"targets": {"x": ()}}, "targets: x has no column."),
+        ({"transforms": {"y": "1-x"}}, "transforms: there is no target 'y'."),
+        (
+            {"transforms": {"x": "1-y"}},
+            "transforms: x has '1-y', which is none. Did you mean '1-x'?",
+        ),
+    ],
+)
+def test_columns_that_no_table_can_have(changed, said):
+    table(*ROWS)
+    columns = read_runs("runs.csv", targets="x").columns
+    with pytest.raises(UsageError) as caught:
+        replace(columns, **changed)
+    assert str(caught.value) == said
+
+
+def test_columns_of_a_fit_are_taken_where_the_table_has_them():
+    header = "train_a,train_b,size,len,cost,weight_a,weight_b"
+    table("0.5,0.5,1e8,1e9,3,0.25,0.75", header=header)
+    options = {"weights": "train_*", "model_size": "size", "tokens": "len", "targets": "cost"}
+    like = read_runs("runs.csv", **options).columns
+    again = read_runs("runs.csv", like=like, domains=["a", "b"])
+    assert (again.columns, again.h.tolist()) == (like, [[0.5, 0.5]])
+    # An option goes before, and another table is read as tables mostly are.
+    assert read_runs("runs.csv", like=like, weights="weight_*").h.tolist() == [[0.25, 0.75]]
+    table(*ROWS, name="usual.csv")
+    assert len(read_runs("usual.csv", like=like, domains=["a", "b"])) == 4
+    # N of all rows is that of the fit, where the table does not log it.
+    fixed = read_runs("runs.csv", **options | {"model_size": "7B"}).columns
+    table("0.5,0.5,1e9,3", header="train_a,train_b,len,cost", name="less.csv")
+    assert read_runs("less.csv", like=fixed).N.tolist() == [7e9]
+    assert read_runs("usual.csv", like=fixed).N.tolist() == read_runs("usual.csv").N.tolist()

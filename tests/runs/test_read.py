@@ -95,13 +95,27 @@ def test_columns_in_any_order_and_several_files():
     assert [(file.path, file.rows) for file in both.files] == [("runs.csv", 2), ("second.csv", 2)]
 
 
-def test_a_directory_stands_for_its_parquet_files():
-    parquet(frame().iloc[2:], "log/sub/part.parquet")
-    parquet(frame().iloc[:2], "log/a.parquet")
-    write("not a table", "log/readme.txt")
+def test_a_directory_stands_for_the_tables_in_it_and_says_what_it_leaves_out():
+    parquet(frame().iloc[3:], "log/sub/part.parquet")
+    write_csv(frame().iloc[:2], "log/a.csv")
+    write(frame().iloc[2:3].to_json(orient="records", lines=True), "log/b.jsonl")
     runs = read_runs("log")
     assert_same(runs, read_runs(frame()))
-    assert [file.path for file in runs.files] == ["log/a.parquet", "log/sub/part.parquet"]
+    inside = ["log/a.csv", "log/b.jsonl", "log/sub/part.parquet"]
+    assert [file.path for file in runs.files] == inside
+    assert [file.path for file in read_runs("log/**/*.*").files] == inside
+    assert message("log/*.tsv") == "log/*.tsv: no file has such a name."
+    write("not a table", "log/readme.txt")
+    write("", "log/.hidden.csv")
+    assert [(note.code, note.text) for note in read_runs("log").notes] == [
+        (
+            "left-out",
+            "log: 3 tables are read, and what is none by its name is not: .hidden.csv, readme.txt",
+        )
+    ]
+    # A name with brackets is a file before it is a glob.
+    write_csv(frame(), "log/[a].csv")
+    assert read_runs("log/[a].csv").files[0].path == "log/[a].csv"
 
 
 def test_from_parquet_only_the_columns_needed_are_read():
@@ -127,19 +141,19 @@ def test_conditions_hold_across_the_batches_of_a_large_file():
         {
             "weight_a": np.repeat(0.5, rows),
             "weight_b": np.repeat(0.5, rows),
-            "N": np.arange(1, rows + 1),
-            "D": np.arange(1, rows + 1) * 10,
+            "N": np.arange(1, rows + 1) * 10_000,
+            "D": np.arange(1, rows + 1) * 1_000_000,
             "loss_x": np.linspace(3, 2, rows),
         }
     )
-    kept = np.flatnonzero(data["N"] % 7 == 0)
-    data["keep"] = (data["N"] % 7 == 0).map({True: "yes", False: "no"})
+    kept = np.flatnonzero(data["N"] % 70_000 == 0)
+    data["keep"] = (data["N"] % 70_000 == 0).map({True: "yes", False: "no"})
     write_csv(data, "runs.csv")
     from_parquet = read_runs(parquet(data, row_group_size=30_000), where="keep==yes")
-    np.testing.assert_array_equal(from_parquet.N, kept + 1.0)
+    np.testing.assert_array_equal(from_parquet.N, (kept + 1.0) * 10_000)
     assert_same(from_parquet, read_runs("runs.csv", where="keep==yes"))
     data.loc[190_000, "loss_x"] = -1
-    said = message(parquet(data), where="N>100000")
+    said = message(parquet(data), where="N>1B")
     assert said.startswith("runs.parquet: row 190001, column loss_x: the value is -1,")
 
 

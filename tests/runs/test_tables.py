@@ -37,7 +37,8 @@ def test_files_that_are_not_tables():
     )
     Path("none").mkdir()
     assert message("none") == (
-        "none: the directory holds no *.parquet file. Name the files instead."
+        "none: the directory holds no table (*.csv, *.tsv, *.jsonl, *.ndjson, *.parquet, also with "
+        ".gz). Name the files instead."
     )
     assert message("runs.csv/deeper") == "runs.csv/deeper: cannot be read: Not a directory."
     assert message([], error=UsageError) == (
@@ -56,9 +57,6 @@ def test_csv_files_of_a_wrong_shape():
     )
     assert message(table(*ROWS, header=HEADER.replace("y_loss", " loss_x"))) == (
         "runs.csv: column loss_x stands twice in the header. Rename one."
-    )
-    assert message(table("1;2", header="weight_a;weight_b")) == (
-        "runs.csv: the columns are separated by ';'. Separate them by ','."
     )
     assert message(write(HEADER.encode() + b"\n0.5,0.5,\xff,1,2,3\n")) == (
         "runs.csv: the text is not UTF-8. Save the file as UTF-8."

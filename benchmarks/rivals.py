@@ -1,0 +1,182 @@
+"""Held-out errors of all laws, of mixfit and of others, on real runs: the tables of docs/rivals.md.
+
+    python benchmarks/rivals.py FOLDER -o rivals.csv --tables
+
+FOLDER holds slimpajama_small.csv, regmix_1m.csv and five_domains.csv. What is in the CSV already is
+not done again, so that a run that was stopped goes on. Laws make two restarts and no hops, as where
+`--law auto` compares them; the laws of others are fitted as their authors do. Laws that are one
+where all rows have one N and D, such as additive and coupled, are fitted once. It takes some 40
+minutes on one core. `--tables` prints what there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import mixfit
+from mixfit.evaluation.compare import compare_laws
+from mixfit.evaluation.comparison import AVERAGE
+from mixfit.evaluation.regressors import REGRESSORS
+from mixfit.evaluation.together import JOINT_LAWS
+from mixfit.fitting.result import FitOptions
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.runs.splits import split_by_rows, split_folds, split_learning_curve
+
+QUICK = FitOptions(restarts=2, hops=0)
+FIELDS = ["setting", "laws", "column", "targets", "parameters", "train", "test", "error", "rank"]
+PAPER = ["n_tokens>=3.9e9"]
+# Targets of the wide tables, spread over them, to keep the time short.
+OF_REGMIX = ["arxiv", "freelaw", "github", "pubmed_central", "wikipedia_en"]
+OF_FIVE = 6
+
+
+def read(folder, name, where=(), targets=None):
+    return mixfit.read_runs(folder / name, where=list(where), targets=targets)
+
+
+def one_scale(folder):
+    """The last checkpoint of the 310M models: 60 mixtures at one (N, D)."""
+    where = ["model_size>=3e8", "model_size<6e8", "n_tokens>=1.9999e10"]
+    return split_folds(read(folder, "slimpajama_small.csv", where), 5)
+
+
+def one_size(folder):
+    where = [*PAPER, "model_size>=3e8", "model_size<6e8"]
+    return split_folds(read(folder, "slimpajama_small.csv", where), 5)
+
+
+def larger(folder):
+    name = "slimpajama_small.csv"
+    train = read(folder, name, [*PAPER, "model_size>=3e8", "model_size<1e9"])
+    test = read(folder, name, ["model_size>=1e9", "n_tokens>=1.3e10"])
+    return split_by_rows(train, [test], ["1.24B"])
+
+
+def regmix_folds(folder):
+    return split_folds(read(folder, "regmix_1m.csv").only(targets_of_regmix(folder)), 5)
+
+
+def regmix_few(folder):
+    runs = read(folder, "regmix_1m.csv").only(targets_of_regmix(folder))
+    return split_learning_curve(runs, [64], repeats=3)
+
+
+def targets_of_regmix(folder):
+    have = read(folder, "regmix_1m.csv").targets
+    return [target for target in OF_REGMIX if target in have]
+
+
+def five_domains(folder):
+    runs = read(folder, "five_domains.csv")
+    places = np.linspace(0, len(runs.targets) - 1, OF_FIVE).round().astype(int)
+    return split_folds(runs.only([runs.targets[i] for i in places]), 5)
+
+
+SETTINGS = {
+    "SlimPajama, one (N, D): 60 mixtures of 7 domains at 310M, five folds": one_scale,
+    "RegMix, 64 of 512 mixtures of 17 domains fitted, all others tested": regmix_few,
+    "SlimPajama, larger: 310M to 937M fitted, 1.24B tested": larger,
+    "RegMix, 512 mixtures of 17 domains, five folds": regmix_folds,
+    "SlimPajama, one N: 60 mixtures at 310M and many D, five folds": one_size,
+    "Five domains: 26 mixtures at four N and several D, five folds": five_domains,
+}
+
+
+def forms(splits):
+    """Give laws that the rows cannot tell apart together, as lists of names."""
+    tables = [split.train for split in splits.splits]
+    one_n = all(np.ptp(table.N) == 0 for table in tables)
+    one_d = all(np.ptp(table.D) == 0 for table in tables)
+    together = {}
+    for law in CATALOGUE.values():
+        form = law.identified(one_model_size=one_n, one_token_count=one_d)
+        key = form.terms, form.outer, form.treatment
+        together.setdefault(key, []).append(law.name)
+    return [*together.values(), *([name] for name in [*REGRESSORS, *JOINT_LAWS])]
+
+
+def run(setting, splits, names):
+    """Give the row of one law."""
+    law = names[0]
+    quick = FitOptions() if law in CATALOGUE and CATALOGUE[law].treatment.restarts > 12 else QUICK
+    done = compare_laws(splits, [law], options=quick)
+    standing = done.standings[0]
+    fitted = {target for _, target, _ in done.summaries} - {AVERAGE}
+    column = done.columns[-1]
+    row = {
+        "setting": setting,
+        "laws": " ".join(names),
+        "column": column,
+        "targets": f"{len(fitted)} of {len(done.targets)}",
+    }
+    if (law, AVERAGE, column) in done.summaries:
+        summary = done.summaries[law, AVERAGE, column]
+        row |= {
+            "parameters": standing.parameters,
+            "train": summary.train,
+            "test": summary.test,
+            "error": summary.error,
+            "rank": summary.rank,
+        }
+    return row
+
+
+def show(rows):
+    """Print a table for each setting, best law first."""
+    for setting in SETTINGS:
+        own = [row for row in rows if row["setting"] == setting]
+        own.sort(key=lambda row: float(row["test"] or "inf"))
+        print(f"\n{setting}:\n")
+        print("| law | parameters | targets | fitted % | held out % | rank |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for row in own:
+            names = row["laws"].split()
+            label = ", ".join(names)
+            if not row["test"]:
+                print(f"| {label} | | {row['targets']} | | not applicable | |")
+                continue
+            test, error = float(row["test"]), float(row["error"])
+            print(
+                f"| {label} | {row['parameters']} | {row['targets']} | {float(row['train']):.2f} |"
+                f" {test:.3g} ± {error:.2g} | {float(row['rank']):.3f} |"
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="CSV, which is added to")
+    parser.add_argument("--settings", default="", help="only those that hold this text")
+    parser.add_argument("--laws", default="", help="only these, with spaces between")
+    parser.add_argument("--tables", action="store_true", help="print tables of what there is")
+    options = parser.parse_args()
+    rows = list(csv.DictReader(options.out.open())) if options.out.exists() else []
+    if not rows:
+        options.out.write_text(",".join(FIELDS) + "\n")
+    for setting, make in SETTINGS.items():
+        if options.settings not in setting:
+            continue
+        splits = make(options.folder)
+        for names in forms(splits):
+            if options.laws and not set(names) & set(options.laws.split()):
+                continue
+            if any(r["setting"] == setting and r["laws"] == " ".join(names) for r in rows):
+                continue
+            row = run(setting, splits, names)
+            with options.out.open("a", newline="") as stream:
+                csv.DictWriter(stream, FIELDS).writerow(row)
+            rows.append({name: str(row.get(name, "")) for name in FIELDS})
+            print(
+                f"{setting[:30]:30s} {names[0]:16s} {row.get('test', 'not applicable')}", flush=True
+            )
+    if options.tables:
+        show(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What a mixture file holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mixfit.base.errors import Note  # noqa: TC001, the mixture file is read by its type
+from mixfit.base.plain import Omitted  # noqa: TC001, likewise
+from mixfit.fitting.result import Range  # noqa: TC001, likewise
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that another was made from."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredBaseline:
+    """A `Baseline`, with its weights by domain."""
+
+    name: str
+    weights: dict[str, float]
+    loss: float
+    predicted_loss: dict[str, float]
+    predicted: Omitted[dict[str, float]] = None
+
+
+@dataclass(frozen=True)
+class StoredFree:
+    """The best mixture without constraints."""
+
+    weights: dict[str, float]
+    loss: float
+
+
+@dataclass(frozen=True)
+class StoredCost:
+    """A `Cost`."""
+
+    constraint: str
+    cost: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredMixture:
+    """A `Mixture`, with what is known of it where it is the only one."""
+
+    target: Omitted[str] = None
+    model_size: float | None
+    tokens: float | None
+    weights: dict[str, float]
+    predicted_loss: dict[str, float]
+    predicted: Omitted[dict[str, float]] = None
+    loss: float
+    objective: float
+    gap: float
+    convex: bool
+    notes: tuple[Note, ...]
+    distance_to_corner: Omitted[float] = None
+    as_good: Omitted[dict[str, Range]] = None
+    baselines: Omitted[tuple[StoredBaseline, ...]] = None
+    unconstrained: Omitted[StoredFree] = None
+    costs: Omitted[tuple[StoredCost, ...]] = None
+
+
+@dataclass(frozen=True)
+class MixtureFile:
+    """The keys of a mixture file; ``docs/files.md`` says what each is."""
+
+    fit: StoredFile
+    targets: dict[str, float]
+    mixtures: tuple[StoredMixture, ...]

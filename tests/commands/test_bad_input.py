@@ -1,0 +1,69 @@
+"""A corpus of what broke, or might: every case ends with the status and the message that it has.
+
+``bad_input.yaml`` holds the cases: a command, files beside ``runs.csv`` and ``fit.yaml``, texts of
+these that are exchanged, the exit status and standard error.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from small_inputs import write_inputs
+
+from mixfit.cli import main
+
+CASES = yaml.safe_load(Path(__file__).with_name("bad_input.yaml").read_text(encoding="utf-8"))
+QUICK = " --law chinchilla --restarts 1 --hops 0 --jobs 1"
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run the program in this process, in a folder with inputs: status, output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mixfit.cli.signal.signal", lambda *_: None)
+    monkeypatch.setenv("COLUMNS", "100")
+    write_inputs(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["mixfit", *arguments])
+        with pytest.raises(SystemExit) as ended:  # a warning is an error in tests
+            main()
+        status = ended.value.code or 0
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+def arguments_of(case):
+    return shlex.split(case["run"].replace("QUICK", QUICK))
+
+
+def prepare(case, folder):
+    for name, content in case.get("files", {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        (folder / name).write_bytes(data)
+    for name, pairs in case.get("change", {}).items():
+        text = (folder / name).read_text()
+        for old, new in pairs.items():
+            assert old in text, f"{name} has no {old!r}"
+            text = text.replace(old, str(new))
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input(call, tmp_path, name):
+    case = CASES[name]
+    prepare(case, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    status, _, said = call(*arguments_of(case))
+    assert (status, said) == (case["status"], case["says"])
+    if status == 2:  # nothing was written, changed or left
+        assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_the_corpus_is_large():
+    assert len(CASES) >= 80
