@@ -45,9 +45,7 @@ def errors_of(
     """
     tasks = [_Task(*own, seed) for own in zip(optima, parameters, strict=True)]
     measured = executor.map(_measure, tasks, "measuring errors")
-    noise = {
-        optimum.rows.target: own.noise for optimum, own in zip(optima, measured, strict=True)
-    }
+    noise = {optimum.rows.target: own.noise for optimum, own in zip(optima, measured, strict=True)}
     sizes, lengths = (
         _growth([(away, own.noise) for own in measured for away in getattr(own, name)])
         for name in ("sizes", "lengths")

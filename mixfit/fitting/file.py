@@ -264,9 +264,9 @@ def _target_of(
             params[group.name] = np.array([own[domain] for domain in domains])
         else:
             params[group.name] = np.array([own])
-    for parameter, index, what in form.impossible(params):
-        keys = (parameter,) if index is None else (parameter, domains[index])
-        number = params[parameter][index or 0]
+    for name_of_it, index, what in form.impossible(params):
+        keys = (name_of_it,) if index is None else (name_of_it, domains[index])
+        number = params[name_of_it][index or 0]
         raise place.at(*keys).error(f"is {number:g}; it must be {what}.")
     return TargetFit(
         target=name,

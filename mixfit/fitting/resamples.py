@@ -1,4 +1,4 @@
-"""A fit made again and again with random weights on its mixtures: how far its parameters may be off.
+"""A fit made again and again with random weights on its mixtures, to see how far it may be off.
 
 The rows of a mixture are not independent, so that mixtures and not rows are weighted. Weights are
 drawn from a Dirichlet distribution: unlike mixtures drawn with replacement, none is ever left out,
@@ -21,12 +21,12 @@ from mixfit.fitting.errors import errors_of
 from mixfit.fitting.optimum import optima, weighted, weights_of
 from mixfit.fitting.search import draw_start
 from mixfit.fitting.solvers import descend
-from mixfit.fitting.uncertainty import TOO_FEW, Resamples
+from mixfit.fitting.uncertainty import TOO_FEW, Resamples, decided_in_h
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.fitting.optimum import Optimum
-    from mixfit.fitting.result import Fit, TargetFit
+    from mixfit.fitting.result import Fit
     from mixfit.runs.runs import Runs
 
 _FRESH = 10  # each resample of so many is also searched for from a fresh start
@@ -86,15 +86,9 @@ def resample(
         target: {name: np.array([one[name] for one in each]) for name in each[0]}
         for target, each in found.items()
     }
-    decided = [_decided(target) for target in fit.targets.values()]
+    decided = [decided_in_h(target) for target in fit.targets.values()]
     errors = errors_of(known, decided, seed, executor)
     return replace(fit, resamples=Resamples(seed, params), errors=errors)
-
-
-def _decided(fit: TargetFit) -> float:
-    """Count the numbers in h that the rows decided."""
-    k = len(fit.domains)
-    return sum(fit.effective.get(g.name, g.size(k)) for g in fit.form.mixture_groups)
 
 
 @dataclass(frozen=True, eq=False)

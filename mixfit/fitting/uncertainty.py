@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.result import Fit, Range
+    from mixfit.fitting.result import Fit, Range, TargetFit
     from mixfit.laws.formula import Formula
 
 LEVEL = 0.9  # of all intervals
@@ -110,7 +110,7 @@ Ends = Annotated[Params | None, Key(omit=True, infinite=True)]
 
 @dataclass(frozen=True)
 class Noise:
-    """How far losses of one target are from the law, in percent of the loss, as standard deviations.
+    """How far losses of one target are from the law: standard deviations in percent of the loss.
 
     Attributes:
         mixture: of what all runs of a mixture have in common: the law's misfit in h.
@@ -202,7 +202,7 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
     resamples, errors = resampled(fit)
     formula, theta = fit.targets[target].formula()
     loss = formula.predict(theta, N, D, h)
-    spread = resamples.spread(target, formula, N, D, h)
+    spread = widening(fit, target) * resamples.spread(target, formula, N, D, h)
     noise = errors.noise[target]
     size = distance(N, fit.data.model_size), errors.model_size, formula.law.uses_model_size
     length = distance(D, fit.data.tokens), errors.tokens, formula.law.uses_tokens
@@ -226,6 +226,24 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
         own=np.sqrt(own),
         noise=np.sqrt(of_runs),
     )
+
+
+def widening(fit: Fit, target: str) -> float:
+    """Give by how much the spread of predictions over resamples is too small.
+
+    What is fitted to m mixtures takes a share p / m of their errors away, p being how many numbers
+    in h the rows decided, so that resamples see the rest only: the usual correction of estimates
+    that are robust to clusters.
+    """
+    mixtures = fit.data.mixtures
+    left = max(mixtures - decided_in_h(fit.targets[target]), 1.0)
+    return float(np.sqrt(max(mixtures / left, 1.0)))
+
+
+def decided_in_h(fit: TargetFit) -> float:
+    """Count the numbers in h that the rows decided."""
+    k = len(fit.domains)
+    return sum(fit.effective.get(group.name, group.size(k)) for group in fit.form.mixture_groups)
 
 
 def distance(values: Array, fitted: Range) -> Array:
