@@ -85,7 +85,7 @@ def measured(value: float, deviation: float) -> str:
         return f"{number(value)} ± {deviation:g}"
     if deviation <= 0:
         return number(value)
-    digits = int(math.floor(math.log10(deviation)))
+    digits = math.floor(math.log10(deviation))
     if deviation < 2 * 10.0**digits:  # 0.013 would lose much as 0.01
         digits -= 1
     decimals = max(-digits, 0)

@@ -35,8 +35,8 @@ def fit(
         int,
         typer.Option(
             metavar="COUNT",
-            help="Fit again so often with random weights on the mixtures, such as 200, for intervals"
-            " of parameters, predictions and optima; 0 for none.",
+            help="Fit again so often with random weights on the mixtures, such as 200, for"
+            " intervals of parameters, predictions and optima; 0 for none.",
         ),
     ] = 0,
     delta: given.Delta = None,

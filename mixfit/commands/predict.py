@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixfit.commands import options as given
+from mixfit.commands import options as given  # noqa: TC001 (typer reads it)
 from mixfit.commands.output import finish
 
 if TYPE_CHECKING:

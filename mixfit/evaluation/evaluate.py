@@ -56,7 +56,7 @@ class Evaluation(Shown):
             without rows is not there.
         average: model size, or `ALL_SIZES`, to the mean of the targets' scores.
         predicted: target to predicted losses, (rows,).
-        intervals: target to predictions with their intervals; empty where the fit was not resampled.
+        intervals: target to predictions with intervals; empty where the fit was not resampled.
         notes: what a careful reader should know.
     """
 

@@ -33,7 +33,7 @@ def check_predictions_path(path: str) -> None:
 def save_predictions(evaluation: Evaluation, runs: Runs, path: str) -> None:
     """Write a row for each checkpoint: mixture, N, D, and for each target observed and predicted.
 
-    Where the fit was resampled, the ends of the 90% interval stand beside: ``web_low``, ``web_high``.
+    Where the fit was resampled, the ends of the 90% interval stand beside: ``web_low`` and so on.
 
     Raises:
         UsageError: if the path says neither CSV nor Parquet.

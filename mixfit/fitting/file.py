@@ -29,7 +29,12 @@ from mixfit.fitting.result import (
     PoolPath,
     TargetFit,
 )
-from mixfit.fitting.uncertainty import Ends, Errors, Params, ResampleFile
+from mixfit.fitting.uncertainty import (  # noqa: TC001, the fit file reads them by their types
+    Ends,
+    Errors,
+    Params,
+    ResampleFile,
+)
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.law import OURS
 from mixfit.laws.pooled import NONE, Pool, PooledLaw, pooled
@@ -217,12 +222,7 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
         (data.at("columns", "weights"), file.data.columns.weights),
     ):
         yield from _misnamed(names, file.domains, where)
-    if (file.resamples is None) != (file.errors is None):
-        yield top.at("errors"), "stands beside 'resamples', and not alone. Make the file anew."
-    if file.errors is not None:
-        yield from _misnamed(file.errors.noise, file.targets, top.at("errors", "noise"))
-    if file.resamples is not None and Path(file.resamples.file).name != file.resamples.file:
-        yield top.at("resamples", "file"), "must be a name without directories."
+    yield from _faults_of_resamples(file, top)
     for domain, own in file.data.weights.items():
         if not 0 <= own.min <= own.max <= 1:
             yield data.at("weights", domain), "must have 0 <= min <= max <= 1."
@@ -230,6 +230,15 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
         for name, trial in (("domains", file.pooling.domains), ("targets", file.pooling.targets)):
             if trial is not None and not len(trial.values) == len(trial.mre) == len(trial.mean):
                 yield top.at("pooling", name), "must have one error for each of its values."
+
+
+def _faults_of_resamples(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
+    if (file.resamples is None) != (file.errors is None):
+        yield top.at("errors"), "stands beside 'resamples', and not alone. Make the file anew."
+    if file.errors is not None:
+        yield from _misnamed(file.errors.noise, file.targets, top.at("errors", "noise"))
+    if file.resamples is not None and Path(file.resamples.file).name != file.resamples.file:
+        yield top.at("resamples", "file"), "must be a name without directories."
 
 
 def _misnamed(
