@@ -1,15 +1,17 @@
 # make demo: fit a law to the runs in sample_runs/ and find the best mixture.
 # make test: run all tests.   make lint: ruff and mypy.   make bench: time the solvers.
+# make gallery: draw the pictures of docs/gallery.md again.
 
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench gallery clean
 
 demo: .venv/.installed
 	$(BIN)/mixfit fit sample_runs/additive.csv --law additive -o fit.yaml
-	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv
-	$(BIN)/mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
+	mkdir -p build
+	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv --plot build/observed.png
+	$(BIN)/mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml --plot build/weights.png
 
 # A file of tests goes to one of two processes, so that what its tests share is made once.
 PROCESSES ?= 2
@@ -31,11 +33,14 @@ bench: .venv/.installed-bench
 	$(BIN)/python benchmarks/calls.py $(RUNS) $(if $(WHERE),--where '$(WHERE)') -o build/calls.png
 	$(BIN)/python benchmarks/growth.py --quick
 
+gallery: .venv/.installed
+	$(BIN)/python docs/draw_gallery.py
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[plot]'
 	touch $@
 
 .venv/.installed-%: pyproject.toml | .venv/bin/python

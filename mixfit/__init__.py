@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mixfit import plots as _plots  # noqa: F401 (so that results draw themselves)
 from mixfit import reports as _reports  # noqa: F401 (so that results show themselves)
 
 if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.base.errors import MixfitError as MixfitError
     from mixfit.base.errors import Note as Note
     from mixfit.base.errors import UsageError as UsageError
+    from mixfit.design.next_runs import plan_next as plan_next
+    from mixfit.design.plan import plan_runs as plan_runs
+    from mixfit.design.result import Design as Design
     from mixfit.evaluation.choose import fit_auto as fit_auto
     from mixfit.evaluation.compare import compare_laws as compare_laws
     from mixfit.evaluation.comparison import Comparison as Comparison
@@ -50,6 +54,9 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
 _NAMES = {
     "_version": ("__version__",),
     "base.errors": ("InputError", "MixfitError", "Note", "UsageError"),
+    "design.next_runs": ("plan_next",),
+    "design.plan": ("plan_runs",),
+    "design.result": ("Design",),
     "evaluation.choose": ("fit_auto",),
     "evaluation.compare": ("compare_laws",),
     "evaluation.comparison": ("Comparison",),

@@ -17,12 +17,14 @@ from mixfit.base.errors import MixfitError
 from mixfit.base.parallel import use_one_thread
 from mixfit.commands.compare import compare
 from mixfit.commands.config import config
+from mixfit.commands.design import design
 from mixfit.commands.evaluate import evaluate
 from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
 from mixfit.commands.predict import predict
+from mixfit.commands.report import report
 from mixfit.commands.schema import schema
 from mixfit.commands.settings import defaults_of, read_settings
 
@@ -40,11 +42,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: dict[str, Callable[..., None]] = {
+    "design": design,
     "fit": fit,
     "eval": evaluate,
     "compare": compare,
     "optimize": optimize,
     "predict": predict,
+    "report": report,
     "laws": laws,
     "config": config,
     "schema": schema,

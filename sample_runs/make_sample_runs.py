@@ -7,7 +7,7 @@ writes one table of any size, for benchmarks. The same options always give the s
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -168,7 +168,7 @@ def draw_params(law: str, k: int, own: int | None, rng: np.random.Generator) -> 
         params["C"][own] *= OWN_DOMAIN
     theta = formula.internal(params)
     uniform = np.full((1, k), 1.0 / k)
-    sizes = formula.term_values(theta, np.array([REFERENCE_N]), np.array([REFERENCE_D]), uniform)
+    sizes = formula.summand_values(theta, np.array([REFERENCE_N]), np.array([REFERENCE_D]), uniform)
     factors = np.ones(len(sizes))
     for index, term in enumerate(formula.law.terms):
         if term.role in TERM_SIZES:
@@ -291,6 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mixtures", type=_count(1), default=50, help="distinct mixtures [50]")
     parser.add_argument("--domains", type=_count(2), default=5, help="training domains [5]")
     parser.add_argument("--targets", type=_count(1), default=1, help="columns of losses [1]")
+    parser.add_argument("--own", action="store_true", help="losses on the domains themselves")
     parser.add_argument("--law", choices=list(CATALOGUE), default="additive", help="[additive]")
     parser.add_argument("--noise", type=float, default=NOISE, help="of log losses [%(default)s]")
     parser.add_argument("--seed", type=_count(0), default=0, help="[0]")
@@ -303,7 +304,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.out.suffix not in (".csv", ".parquet"):
         parser.error("--out needs a name that ends in .csv or .parquet")
     else:
-        write(big_table(options), options.out)
+        table = big_table(options)
+        write(replace(table, targets=table.domains) if options.own else table, options.out)
 
 
 def _count(least: int) -> Callable[[str], int]:

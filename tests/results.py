@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from mixfit.base.errors import Note
+from mixfit.design.result import (
+    Alarm,
+    Coverage,
+    Design,
+    DomainTokens,
+    Figures,
+    LawSize,
+    PlannedRun,
+    Quality,
+)
 from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.result import Candidate, Choice, Fit, FitData, FitOptions, TargetFit
@@ -104,7 +114,46 @@ def make_study():
     return Study(mixture, ranges, (uniform,), mixture, (Cost("co_de at most 0.25", 0.01234),))
 
 
+def make_design():
+    coverage = Coverage(zero=1, low=0, high=1, least=0.0, mean=0.45, most=1.0)
+    figures = Figures(mean_error=0.61, largest_error=1.1, difference=1.4, least_distance=0.25)
+    quality = Quality(
+        figures=figures,
+        random=Figures(0.9, 2.5, float("nan"), 0.03),
+        coverage={"web": coverage, "co_de": coverage},
+        laws=(
+            LawSize("simple", 4, "sound predictions"),
+            LawSize("additive", 5, "a false optimum"),
+        ),
+        errors=(0.65, 2.4),
+    )
+    return Design(
+        domains=("web", "co_de"),
+        targets=("web", "m|<a>_t_h"),
+        kind="spread",
+        seed=3,
+        grid=100,
+        steps=np.array([[50, 50], [0, 100], [40, 60]]),
+        origins=("uniform", "spread", "spread"),
+        existing=np.array([[1.0, 0.0]]),
+        runs=(
+            PlannedRun("run-01", 1, 1e8, 2e9),
+            PlannedRun("run-02", 0, 2e8, 2e9),
+            PlannedRun("run-03", 0, 1e8, 2e9),
+            PlannedRun("run-04", 0, 1e8, 2e9, 2),
+            PlannedRun("run-05", 2, 1e8, 2e9),
+        ),
+        quality=quality,
+        asked=("--max co_de=1",),
+        tokens=1e10,
+        available={"web": DomainTokens(5e9, {2e9: 1e9})},
+        alarm=Alarm(2.0, 0.5, "uncertain", {"web": 0.7, "co_de": 0.3}),
+        notes=(Note("few-mixtures", "3 mixtures are few"),),
+    )
+
+
 MAKE = {
+    "design": make_design,
     "runs": make_runs,
     "fit": make_fit,
     "evaluation": make_evaluation,

@@ -16,8 +16,10 @@ MAY_IMPORT = {
     "fitting": "base laws runs",
     "evaluation": "base laws runs fitting",
     "mixture": "base laws runs fitting simplex",
-    "reports": "base laws runs fitting evaluation mixture",
-    "commands": "base laws runs fitting evaluation mixture reports",
+    "design": "base laws runs fitting simplex mixture",
+    "reports": "base laws runs fitting evaluation mixture design",
+    "plots": "base laws runs fitting evaluation mixture",
+    "commands": "base laws runs fitting evaluation mixture design reports plots",
     "cli": "base commands",
 }
 # What every room uses; a module more needs a reason, so that this does not become a store-room.

@@ -14,6 +14,9 @@ from random_fits import additive
 
 from mixfit.base.errors import Note
 from mixfit.base.plain import stored_fields, to_yaml
+from mixfit.design.files import design_to_plain
+from mixfit.design.plan import plan_runs
+from mixfit.design.result import Alarm
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison_file import comparison_to_plain, figure_rows
 from mixfit.evaluation.evaluate import evaluate
@@ -127,9 +130,11 @@ def mixture_files(path):
     columns = replace(found.data.columns, transforms={"math": "1-x"})
     found = replace(found, data=replace(found.data, columns=columns))
     save_fit(found, path)
-    planner = Planner(found, constraints=Constraints(max={"web": 0.1, "code": 0.2}))
+    asked = Constraints(max={"web": 0.1, "code": 0.2}, available={"web": 1e9})
+    planner = Planner(found, constraints=asked)
     best = replace(planner.best(1e9, 1e10), notes=(Note("x", "y"),))
-    yield mixtures_to_plain([best], str(path), study=planner.study(best))
+    study = planner.study(best, least_change=np.full(3, 1 / 3), within=0.5)
+    yield mixtures_to_plain([best], str(path), study=study)
     yield mixtures_to_plain([], str(path), pure=planner.each_target(1e9, 1e10))
 
 
@@ -157,9 +162,24 @@ def compare_files(path):
     yield comparison_to_plain(done, FitOptions(), runs, [runs])
 
 
+def design_files(path):
+    asked = Constraints(available={"web": 1e9})
+    sizes = {"model_sizes": [1e8], "run_tokens": [1e9], "tokens": 1e10}
+    done = plan_runs(["web", "code"], 3, constraints=asked, existing=np.eye(2)[:1], **sizes)
+    alarm = Alarm(2.0, 0.5, "uncertain", {"web": 0.7, "code": 0.3})
+    yield design_to_plain(replace(done, alarm=alarm, notes=(Note("x", "y"),)))
+    yield design_to_plain(plan_runs(["web", "code"], 9))
+    yield design_to_plain(plan_runs(["web", "code"], 1))
+
+
 @pytest.mark.parametrize(
     ("schema", "written"),
-    [("mixture", mixture_files), ("eval", eval_files), ("compare", compare_files)],
+    [
+        ("design", design_files),
+        ("mixture", mixture_files),
+        ("eval", eval_files),
+        ("compare", compare_files),
+    ],
 )
 def test_the_keys_that_are_written_are_those_of_the_page(fit_file, schema, written):
     rows, seen = table(schema), set()

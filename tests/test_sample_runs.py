@@ -167,3 +167,10 @@ def test_wrong_options(script, capsys, monkeypatch, tmp_path, arguments, message
     assert raised.value.code == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_losses_on_the_domains_themselves(script, tmp_path):
+    path = tmp_path / "own.csv"
+    script.main(["--rows", "60", "--mixtures", "12", "--domains", "3", "--own", "-o", str(path)])
+    runs = read_runs(path)
+    assert runs.targets == runs.domains == ("d01", "d02", "d03")

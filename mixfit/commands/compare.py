@@ -92,6 +92,8 @@ def compare(
     table_format: Annotated[
         str, typer.Option("--format", help="text, markdown, latex or csv.")
     ] = "text",
+    plot: given.Plot = None,
+    plot_kind: Annotated[str | None, given.plot_kind("errors", "mixtures")] = None,
     out: given.Out = None,
     quiet: given.Quiet = False,
 ) -> None:
@@ -103,10 +105,12 @@ def compare(
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
     from mixfit.commands.mixtures import targets as chosen_targets
+    from mixfit.commands.output import save_picture
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
     from mixfit.fitting.result import FitOptions
+    from mixfit.plots import check_picture
     from mixfit.reports.compare import FORMATS, report_comparison
     from mixfit.runs.splits import split_by_rows
 
@@ -116,7 +120,11 @@ def compare(
         known = ", ".join(FORMATS)
         raise UsageError(f"There is no format '{table_format}'. Formats: {known}.")
     _check_one_split(train, test, folds, mixtures, leave_size_out=leave_size_out)
-    check_out(out, [*runs, *(table.join or ())])
+    for path in (out, plot):
+        check_out(path, [*runs, *(table.join or ())])
+    check_picture(plot, plot_kind, ("Comparison",))
+    if plot_kind == "mixtures" and mixtures is None:
+        raise UsageError("--plot-kind mixtures needs --mixtures Q,Q,... to be fitted.")
     chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
@@ -133,6 +141,8 @@ def compare(
     executor = given.executor(jobs, cluster, quiet=quiet)
     objective = chosen_targets(target)
     comparison = compare_laws(splits, laws, objective=objective, options=chosen, jobs=executor)
+    if plot is not None:
+        save_picture(plot, comparison, plot_kind)
     finish(
         out,
         lambda path: write_document(
@@ -141,6 +151,7 @@ def compare(
         lambda: report_comparison(comparison, checkpoints.summary, table_format),
         quiet=quiet,
         form=table_format,
+        also_written=[plot],
     )
 
 

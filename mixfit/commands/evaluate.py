@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mixfit.commands import options as given  # noqa: TC001 (typer reads them)
+from mixfit.commands import options as given
 from mixfit.commands.output import finish
 from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
 
@@ -33,6 +33,20 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    plot: given.Plot = None,
+    plot_kind: Annotated[
+        str | None,
+        given.plot_kind("observed", "by-size", "by-tokens", "by-flops", "residuals"),
+    ] = None,
+    plot_domain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOMAIN",
+            help="Whose weight is the colour of by-size, by-tokens and by-flops. [default: the"
+            " target's own, or the one that matters most to it]",
+            show_default=False,
+        ),
+    ] = None,
     out: given.Out = None,
     quiet: given.Quiet = False,
 ) -> None:
@@ -42,26 +56,35 @@ def evaluate(
     """
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
+    from mixfit.commands.mixtures import fitted_runs
+    from mixfit.commands.output import save_picture
     from mixfit.evaluation.evaluate import evaluate as evaluate_fit
     from mixfit.evaluation.evaluation_file import evaluation_to_plain
     from mixfit.evaluation.predictions import check_predictions_path, save_predictions
     from mixfit.fitting.file import load_fit
+    from mixfit.plots import check_picture
     from mixfit.reports.evaluate import gate, report_evaluation
     from mixfit.reports.render import print_remarks
 
     inputs = [fit, *runs, *(table.join or ())]
     check_out(out, inputs)
     check_out(predictions, inputs, [out])
+    check_out(plot, inputs, [out, predictions])
+    check_picture(plot, plot_kind, ("Evaluation",))
     if predictions is not None:
         check_predictions_path(predictions)
     loaded = load_fit(fit)
     checkpoints = table.read(runs, fit=loaded)
-    for path in (out, predictions):
+    for path in (out, predictions, plot):
         check_out(path, (*checkpoints.paths, *loaded.data.paths))
-    evaluation = evaluate_fit(loaded, checkpoints)
+    fitted = None if plot is None else fitted_runs(loaded)
+    evaluation = evaluate_fit(loaded, checkpoints, fitted_runs=fitted)
     title = f"{loaded.law.name} law of {fit}"
     if predictions is not None:
         save_predictions(evaluation, checkpoints, predictions)
+    if plot is not None:
+        options = {} if plot_domain is None else {"domain": plot_domain}
+        save_picture(plot, evaluation, plot_kind, **options)
     finish(
         out,
         lambda path: write_document(
@@ -69,7 +92,7 @@ def evaluate(
         ),
         lambda: report_evaluation(evaluation, f"{title} on {checkpoints.summary}"),
         quiet=quiet,
-        also_written=[predictions],
+        also_written=[predictions, plot],
     )
     if max_mre is not None:
         print_remarks([gate(evaluation, max_mre)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,8 +11,11 @@ import numpy as np
 
 from mixfit.base.errors import MixfitError, UsageError, nearest
 from mixfit.base.numbers import parse_number, short
+from mixfit.design.plan import without_each
 from mixfit.mixture.constraints import Constraints, mixture_of
-from mixfit.mixture.files import FORMATS, parse_pairs, read_mixture, read_tokens
+from mixfit.mixture.exports import FORMATS
+from mixfit.mixture.files import parse_pairs, read_mixture, read_tokens
+from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
 from mixfit.runs.transforms import to_loss
 from mixfit.runs.units import BEYOND, FEWEST_TOKENS, meant
 
@@ -117,16 +121,25 @@ def check_units(
             raise UsageError(f"{said(text, tokens, fit.data.tokens.min, 1e14)} {insist}")
 
 
+def check_form(form: str, forms: Texts) -> None:
+    """Refuse a format that there is not.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if form not in forms:
+        raise UsageError(
+            f"There is no format '{form}'.{nearest(form, forms)} Formats: {', '.join(forms)}."
+        )
+
+
 def check_output(form: str, out: str | None, prefixes: str | None, *, each_target: bool) -> None:
     """Refuse options about the output that do not go together, before any work is done.
 
     Raises:
         UsageError: they do not.
     """
-    if form not in FORMATS:
-        raise UsageError(
-            f"There is no format '{form}'.{nearest(form, FORMATS)} Formats: {', '.join(FORMATS)}."
-        )
+    check_form(form, ["yaml", *FORMATS])
     if form != "yaml" and out is None:
         raise UsageError(f"--format {form} needs --out FILE; - is standard output.")
     if form != "yaml" and each_target:
@@ -149,7 +162,7 @@ def constraints(
     fix: Texts,
     group: Texts,
     available: Texts,
-    max_epochs: float,
+    max_epochs: Texts,
     prior: str | None,
     kl: float,
     no_worse_than: Texts,
@@ -168,18 +181,131 @@ def constraints(
         pulled_to = _mixture(prior, "--prior", fit, observed)
         if kl == 0:
             raise UsageError("--prior needs --kl LAMBDA, the strength of its pull, such as 0.01.")
+    return replace(
+        region(
+            minimum=minimum,
+            maximum=maximum,
+            fix=fix,
+            group=group,
+            available=available,
+            max_epochs=max_epochs,
+        ),
+        prior=pulled_to,
+        kl=kl,
+        no_worse_than=losses,
+        no_worse_than_mixture=mixture,
+    )
+
+
+def region(
+    *, minimum: Texts, maximum: Texts, fix: Texts, group: Texts, available: Texts, max_epochs: Texts
+) -> Constraints:
+    """Read the linear constraints from the texts of the options.
+
+    Raises:
+        MixfitError: a text or a file cannot be used.
+    """
+    for_all, of_domains = _epochs(max_epochs)
     return Constraints(
         min=_pairs(minimum, "--min"),
         max=_pairs(maximum, "--max"),
         fix=_pairs(fix, "--fix"),
         groups=_groups(group),
         available=_available(available),
-        max_epochs=max_epochs,
-        prior=pulled_to,
-        kl=kl,
-        no_worse_than=losses,
-        no_worse_than_mixture=mixture,
+        max_epochs=for_all,
+        max_epochs_of=of_domains,
     )
+
+
+def in_use(text: str, fit: Fit, observed: Array) -> Array:
+    """Read the mixture in use that --least-change is to change least, (k,)."""
+    return mixture_of(
+        _mixture(text, "--least-change", fit, observed), fit.domains, "--least-change"
+    )
+
+
+def percent(text: str, option: str) -> float:
+    """Read a share, which may be written in percent, such as 0.2%."""
+    if text.strip().endswith("%"):
+        return number(text.strip()[:-1], option) / 100
+    return number(text, option)
+
+
+def names(texts: Texts | None, option: str) -> tuple[str, ...]:
+    """Read names, several with commas between them or in several texts.
+
+    Raises:
+        UsageError: a name is empty.
+    """
+    found = tuple(part.strip() for text in texts or () for part in text.split(","))
+    if not all(found):
+        raise UsageError(f"{option}: a name is empty. Write {option} web,code,books.")
+    return found
+
+
+def domains_of(texts: Texts | None, runs: Texts | None) -> tuple[str, ...]:
+    """Read the names of the domains, or take those of the runs that there are.
+
+    Raises:
+        MixfitError: there are neither, or they cannot be used.
+    """
+    from mixfit.runs.read import read_domains
+
+    if texts:
+        return names(texts, "--domains")
+    if not runs:
+        raise UsageError("Name the domains, as in --domains web,code,books.")
+    return read_domains(runs[0])
+
+
+def mixtures_run(runs: Texts | None, domains: Texts) -> Array | None:
+    """Read the mixtures (m, k) of runs that there are, whose losses may be empty."""
+    from mixfit.runs.read import read_mixtures
+
+    return read_mixtures(list(runs), domains) if runs else None
+
+
+def included(
+    texts: Texts, domains: Texts, asked: Constraints, tokens: float | None
+) -> dict[str, Array]:
+    """Read mixtures to be trained in any case, name to (k,).
+
+    Raises:
+        MixfitError: a text or a file cannot be used.
+    """
+    found: dict[str, Array] = {}
+    for text in texts:
+        for piece in [text] if _is_pairs(text) else text.split(","):
+            for name, mixture in _included(piece.strip(), domains, asked, tokens).items():
+                if name in found:
+                    raise UsageError(f"--include {piece}: {name} stands twice.")
+                found[name] = mixture
+    return found
+
+
+def _included(
+    text: str, domains: Texts, asked: Constraints, tokens: float | None
+) -> dict[str, Array]:
+    option = f"--include {text}"
+    uniform = np.full(len(domains), 1.0 / len(domains))
+    by_tokens = proportional(asked, domains)
+    if text == "uniform":
+        return {text: uniform}
+    if text == "leave-one-out":
+        return without_each(uniform if by_tokens is None else by_tokens, domains)
+    if text in (PROPORTIONAL, UNIMAX):
+        mixture = by_tokens if text == PROPORTIONAL else unimax(asked, domains, tokens)
+        if mixture is None:
+            raise UsageError(
+                f"{option} needs --available for every domain"
+                + ("." if text == PROPORTIONAL else ", and --tokens for which they last.")
+            )
+        return {text: mixture}
+    if _is_pairs(text):
+        return {text: mixture_of(parse_pairs(text, "--include"), domains, option)}
+    name, equals, file = text.partition("=")
+    weights = read_mixture(file if equals else text)
+    return {name if equals else Path(text).stem: mixture_of(weights, domains, option)}
 
 
 def baselines(texts: Texts, fit: Fit) -> dict[str, Array]:
@@ -217,26 +343,50 @@ def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
         from mixfit.runs.read import read_mixtures
 
         return read_mixtures(list(sources), fit.domains, like=fit.data.columns)
-    try:
-        runs = _fitted_runs(fit)
-    except MixfitError:  # such as a column that was renamed: they are a help, not a need
-        runs = None
+    runs = fitted_runs(fit)
     return np.zeros((0, len(fit.domains))) if runs is None else runs.mixtures
 
 
-def _fitted_runs(fit: Fit) -> Runs | None:
+def runs_of_fit(fit: Fit, sources: Texts | None) -> Runs:
+    """Read the runs that were fitted, from where they were or from other files.
+
+    Raises:
+        MixfitError: they are not there, or have changed, or cannot be read.
+    """
+    found = _read_fitted(fit, sources)
+    if found is None:
+        raise UsageError(
+            "the runs that were fitted are not where they were, or have changed. Give them with "
+            "--runs."
+        )
+    return found
+
+
+def fitted_runs(fit: Fit) -> Runs | None:
+    """Read the runs that a fit was made on, or give None: they are a help, not a need.
+
+    They are read if their files are still there and have not changed.
+    """
+    try:
+        return _read_fitted(fit)
+    except MixfitError:  # such as a column that was renamed
+        return None
+
+
+def _read_fitted(fit: Fit, sources: Texts | None = None) -> Runs | None:
     from mixfit.base.files import file_sha256
     from mixfit.runs.read import read_runs
 
     joined = fit.data.joined
     files = fit.data.files + (joined.files if joined else ())
-    if not fit.data.files:
-        return None
-    for file in files:
-        if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
+    if not sources:
+        if not fit.data.files:
             return None
+        for file in files:
+            if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
+                return None
     return read_runs(
-        [file.path for file in fit.data.files],
+        list(sources) if sources else [file.path for file in fit.data.files],
         where=fit.data.where,
         domains=fit.domains,
         join=None if joined is None else [file.path for file in joined.files],
@@ -249,6 +399,16 @@ def _fitted_runs(fit: Fit) -> Runs | None:
 
 def _pairs(texts: Texts, option: str) -> dict[str, float]:
     return _merged([parse_pairs(text, option) for text in texts], option)
+
+
+def _epochs(texts: Texts) -> tuple[float, dict[str, float]]:
+    """Read passes for all domains, and those for some."""
+    plain = [text for text in texts if "=" not in text]
+    if len(plain) > 1:
+        raise UsageError(f"--max-epochs: {' and '.join(plain)} are both for all domains.")
+    of_domains = _pairs([text for text in texts if "=" in text], "--max-epochs")
+    default = Constraints().max_epochs
+    return number(plain[0], "--max-epochs") if plain else default, of_domains
 
 
 def _available(texts: Texts) -> dict[str, float]:

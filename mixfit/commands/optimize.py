@@ -6,34 +6,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixfit.commands.options import FitArgument, Out, Quiet  # noqa: TC001 (typer reads them)
+from mixfit.commands import options as given
 from mixfit.commands.output import finish
 
 if TYPE_CHECKING:
-    from mixfit.mixture.result import Mixture, PureTarget
+    from collections.abc import Mapping, Sequence
 
-_BUDGET, _ASKED, _COMPARED = "Budget", "Constraints", "Comparison"
+    from mixfit.base.arrays import Array
+    from mixfit.mixture.planner import Planner
+    from mixfit.mixture.result import Mixture, PureTarget, Study
+
+_BUDGET, _ASKED, _COMPARED = "Budget", given.ASKED, "Comparison"
 _NONE_OBSERVED = (
     "no observed mixture is compared: the files fitted are not here, or changed; see --runs"
 )
-
-
-def _option(metavar: str, text: str, panel: str, *names: str) -> typer.models.OptionInfo:
-    """Declare an option without a default to show, which has the parameter's name or another."""
-    option: typer.models.OptionInfo = typer.Option(
-        *names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel
-    )
-    return option
-
-
-Texts = list[str] | None
+_LEAST_WRITTEN = "the file has the mixture of least change, and not h*"
 
 
 def optimize(
-    fit: FitArgument,
+    fit: given.FitArgument,
     target: Annotated[
-        Texts,
-        _option(
+        given.Texts,
+        given.option(
             "NAME[=WEIGHT][,...]",
             "Targets to do well on, names or globs; [default: all alike]",
             _BUDGET,
@@ -48,14 +42,15 @@ def optimize(
         ),
     ] = False,
     model_size: Annotated[
-        Texts, _option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET)
+        given.Texts,
+        given.option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET),
     ] = None,
     tokens: Annotated[
-        Texts, _option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
+        given.Texts, given.option("D[,D...]", "Tokens, such as 150B; a list gives a grid.", _BUDGET)
     ] = None,
     flops: Annotated[
-        Texts,
-        _option(
+        given.Texts,
+        given.option(
             "C[,C...]",
             "Choose N and D too, with 6 N D = C FLOPs, such as 1e21; a list gives a row each.",
             _BUDGET,
@@ -71,41 +66,24 @@ def optimize(
     ] = False,
     model_size_range: Annotated[
         str | None,
-        _option(
+        given.option(
             "N,N",
             "Sizes searched with --flops. [default: the smallest fitted to 100 times the largest]",
             _BUDGET,
         ),
     ] = None,
     tokens_range: Annotated[
-        str | None, _option("D,D", "Tokens searched with --flops; likewise.", _BUDGET)
+        str | None, given.option("D,D", "Tokens searched with --flops; likewise.", _BUDGET)
     ] = None,
-    at_least: Annotated[
-        Texts,
-        _option("NAME=SHARE", "Smallest weight of a domain or group.", _ASKED, "--min"),
-    ] = None,
-    at_most: Annotated[
-        Texts,
-        _option("NAME=SHARE", "Largest weight of a domain or group.", _ASKED, "--max"),
-    ] = None,
-    fix: Annotated[Texts, _option("NAME=SHARE", "Weight of a domain or group.", _ASKED)] = None,
-    group: Annotated[
-        Texts,
-        _option("NAME=D,D", "Name a group of domains, whose weights are summed.", _ASKED),
-    ] = None,
-    available: Annotated[
-        Texts,
-        _option(
-            "NAME=TOKENS|FILE", "Unique tokens that there are of a domain, such as 10B.", _ASKED
-        ),
-    ] = None,
-    max_epochs: Annotated[
-        float,
-        typer.Option(metavar="R", help="Passes over them, at the most.", rich_help_panel=_ASKED),
-    ] = 4.0,
+    at_least: given.AtLeast = None,
+    at_most: given.AtMost = None,
+    fix: given.Fix = None,
+    group: given.Group = None,
+    available: given.Available = None,
+    max_epochs: given.MaxEpochs = None,
     prior: Annotated[
         str | None,
-        _option(
+        given.option(
             "FILE|uniform|observed|D=SHARE,...", "Mixture to be pulled towards, by --kl.", _ASKED
         ),
     ] = None,
@@ -118,8 +96,8 @@ def optimize(
         ),
     ] = 0.0,
     no_worse_than: Annotated[
-        Texts,
-        _option(
+        given.Texts,
+        given.option(
             "TARGET=LOSS|MIXTURE",
             "Largest loss of a target, or a mixture (FILE, uniform, observed or D=SHARE,...) that "
             "no target may be worse than.",
@@ -127,12 +105,29 @@ def optimize(
         ),
     ] = None,
     baseline: Annotated[
-        Texts,
-        _option("NAME=FILE|D=SHARE,...", "A mixture to compare with.", _COMPARED),
+        given.Texts,
+        given.option("NAME=FILE|D=SHARE,...", "A mixture to compare with.", _COMPARED),
     ] = None,
+    least_change: Annotated[
+        str | None,
+        given.option(
+            "FILE|uniform|observed|D=SHARE,...",
+            "Find too the mixture nearest to this one, such as the one in production, whose loss "
+            "is nearly the best.",
+            _COMPARED,
+        ),
+    ] = None,
+    within: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARE",
+            help="Of the best loss, how much --least-change may give up.",
+            rich_help_panel=_COMPARED,
+        ),
+    ] = "0.2%",
     runs: Annotated[
-        Texts,
-        _option(
+        given.Texts,
+        given.option(
             "RUNS",
             "Runs whose mixtures to compare with. [default: the files fitted, if unchanged]",
             _COMPARED,
@@ -143,26 +138,34 @@ def optimize(
         typer.Option(
             "--format",
             help="Of the file: yaml (or JSON, by the file's name), or weights alone as json, csv, "
-            "megatron or hf.",
+            "megatron, hf or mosaic.",
             rich_help_panel="Output",
         ),
     ] = "yaml",
     prefixes: Annotated[
         str | None,
-        _option("FILE", "Lines 'domain: prefix' for --format megatron.", "Output"),
+        given.option("FILE", "Lines 'domain: prefix' for --format megatron or mosaic.", "Output"),
     ] = None,
-    out: Out = None,
-    quiet: Quiet = False,
+    plot: given.Plot = None,
+    kind: Annotated[
+        str | None,
+        given.plot_kind(
+            "weights", "losses", "growth", "influence", "surface", "map", names=("--plot-kind",)
+        ),
+    ] = None,
+    out: given.Out = None,
+    quiet: given.Quiet = False,
 ) -> None:
     """Find the mixture with the lowest predicted loss.
 
     Example: mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml
     """
-    from mixfit.base.files import check_out, write_text
+    from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
     from mixfit.commands import mixtures as texts
+    from mixfit.commands import pictures
     from mixfit.fitting.file import load_fit
-    from mixfit.mixture.files import mixtures_to_plain, read_prefixes, render
+    from mixfit.mixture.files import mixtures_to_plain
     from mixfit.mixture.planner import Planner
     from mixfit.reports.optimize import report_result
     from mixfit.reports.report import Remark
@@ -170,8 +173,11 @@ def optimize(
 
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
-    named += [text for text in (prior, prefixes) if text is not None]
-    check_out(out, [fit, *(runs or ()), *texts.files_named(named)])
+    named += [text for text in (prior, prefixes, least_change) if text is not None]
+    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    for path in (out, plot):
+        check_out(path, [fit, *(runs or ()), *texts.files_named(named)])
+    pictures.check(plot, kind, sizes, lengths, each_target=each_target)
     loaded = load_fit(fit)
     check_out(out, (*loaded.data.paths, *files_named(runs or ())))
     observed = texts.observed_mixtures(loaded, runs)
@@ -183,44 +189,79 @@ def optimize(
         fix=fix or (),
         group=group or (),
         available=available or (),
-        max_epochs=max_epochs,
+        max_epochs=max_epochs or (),
         prior=prior,
         kl=kl,
         no_worse_than=no_worse_than or (),
     )
     compared = texts.baselines(baseline or (), loaded)
-    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    room = texts.percent(within, "--within")
+    start = None if least_change is None else texts.in_use(least_change, loaded, observed)
     if not allow_units:
         texts.check_units(loaded, sizes, lengths, asked.available)
     planner = Planner(loaded, texts.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
-    N: tuple[float | None, ...] = sizes or (None,)
-    D: tuple[float | None, ...] = lengths or (None,)
+    searched = (
+        texts.span(model_size_range, "--model-size-range"),
+        texts.span(tokens_range, "--tokens-range"),
+    )
     budgets = texts.numbers(flops, "--flops")
-    sizes_searched = texts.span(model_size_range, "--model-size-range")
-    tokens_searched = texts.span(tokens_range, "--tokens-range")
-    mixtures: tuple[Mixture, ...] = ()
     pure: tuple[PureTarget, ...] = ()
+    mixtures: tuple[Mixture, ...] = ()
     if each_target:
-        pure = planner.each_target(N[0], D[0])
-    elif not budgets:
-        mixtures = planner.grid(N, D)
-    else:
-        searched = sizes_searched, tokens_searched
+        pure = planner.each_target(*(values[0] if values else None for values in (sizes, lengths)))
+    elif budgets:
         mixtures = tuple(planner.for_flops(budget, *searched) for budget in budgets)
-    study = planner.study(mixtures[0], compared) if len(mixtures) == 1 else None
+    else:
+        mixtures = planner.grid(sizes or (None,), lengths or (None,))
+    study = _study(planner, mixtures, compared, start, room)
+
+    if plot is not None:
+        pictures.draw_optimum(plot, kind, planner, study, mixtures, pure)
 
     def write(path: str) -> None:
         if form == "yaml":
             write_document(path, mixtures_to_plain(mixtures, fit, study=study, pure=pure))
         else:
-            kept = {} if prefixes is None else read_prefixes(prefixes)
-            write_text(path, render(mixtures, form, kept))
+            _export(path, mixtures, study, form, prefixes)
 
     finish(
         out,
         write,
         lambda: report_result(f"{loaded.law.name} law of {fit}", mixtures, pure, study),
         quiet=quiet,
-        always=[] if len(observed) else [Remark("note", _NONE_OBSERVED)],
+        also_written=[plot],
+        always=[
+            *([] if len(observed) else [Remark("note", _NONE_OBSERVED)]),
+            *([Remark("note", _LEAST_WRITTEN)] if start is not None and form != "yaml" else []),
+        ],
     )
+
+
+def _study(
+    planner: Planner,
+    mixtures: Sequence[Mixture],
+    compared: Mapping[str, Array],
+    start: Array | None,
+    room: float,
+) -> Study | None:
+    """Compare the optimum of the one budget that there is with other mixtures."""
+    from mixfit.base.errors import UsageError
+
+    if len(mixtures) == 1:
+        return planner.study(mixtures[0], compared, least_change=start, within=room)
+    if start is not None:
+        raise UsageError("--least-change takes one budget, and not --each-target.")
+    return None
+
+
+def _export(
+    path: str, mixtures: Sequence[Mixture], study: Study | None, form: str, prefixes: str | None
+) -> None:
+    """Write weights alone, in the form that another program reads."""
+    from mixfit.base.files import write_text
+    from mixfit.mixture.exports import export
+    from mixfit.mixture.files import read_prefixes
+
+    blends = [mixture.blend for mixture in mixtures] if study is None else [study.blend]
+    write_text(path, export(blends, form, {} if prefixes is None else read_prefixes(prefixes)))

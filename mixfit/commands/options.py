@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 
     from mixfit.base.parallel import Executor
 
+ASKED = "Constraints"
+Texts = list[str] | None
+
+
+def option(metavar: str, text: str, panel: str, *names: str) -> typer.models.OptionInfo:
+    """Declare an option without a default to show, which has the parameter's name or another."""
+    made: typer.models.OptionInfo = typer.Option(
+        *names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel
+    )
+    return made
+
+
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
@@ -98,16 +110,46 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw a picture there: PNG, SVG or PDF by the ending.",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print no notes and no progress."),
 ]
 
+AtLeast = Annotated[
+    Texts, option("NAME=SHARE", "Smallest weight of a domain or group.", ASKED, "--min")
+]
+AtMost = Annotated[
+    Texts, option("NAME=SHARE", "Largest weight of a domain or group.", ASKED, "--max")
+]
+Fix = Annotated[Texts, option("NAME=SHARE", "Weight of a domain or group.", ASKED)]
+Group = Annotated[
+    Texts, option("NAME=D,D", "Name a group of domains, whose weights are summed.", ASKED)
+]
+Available = Annotated[
+    Texts,
+    option("NAME=TOKENS|FILE", "Unique tokens that there are of a domain, such as 10B.", ASKED),
+]
+MaxEpochs = Annotated[
+    Texts,
+    option(
+        "R|NAME=R",
+        "Passes over them, at the most, of all domains or of one; may be repeated. [default: 4]",
+        ASKED,
+    ),
+]
 
 # Options that are not called as the function or its parameter in Python is, by command.
 OTHER_NAMES = {
     "fit": {"target_groups": "--target-group"},
-    "eval": {"target_groups": "--target-group"},
+    "eval": {"domain": "--plot-domain", "target_groups": "--target-group"},
     "compare": {
         "labels": "--test",
         "objective": "--target",
@@ -117,12 +159,17 @@ OTHER_NAMES = {
         "target_groups": "--target-group",
         "tests": "--test",
     },
+    "design": {
+        "form": "--format",
+        "groups": "--group",
+    },
     "optimize": {
         "form": "--format",
         "groups": "--group",
         "no_worse_than_mixture": "--no-worse-than",
         "targets": "--target",
     },
+    "report": {"target_groups": "--target-group"},
 }
 
 
@@ -134,6 +181,17 @@ def option_of(command: str) -> Callable[[str], str]:
     """
     others = OTHER_NAMES.get(command, {})
     return lambda name: others.get(name, "--" + name.replace("_", "-"))
+
+
+def plot_kind(default: str, *others: str, names: tuple[str, ...] = ()) -> typer.models.OptionInfo:
+    """Declare the option of the kind of picture, with the kinds that a command draws."""
+    option: typer.models.OptionInfo = typer.Option(
+        *names,
+        metavar="KIND",
+        help=f"Of picture: {', '.join((default, *others))}. [default: {default}]",
+        show_default=False,
+    )
+    return option
 
 
 def executor(jobs: int | None, cluster: str | None, *, quiet: bool) -> Executor:

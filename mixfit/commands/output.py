@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mixfit.base.shown import TEXT
 
@@ -10,6 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mixfit.reports.report import Remark, Report
+
+
+def save_picture(path: str, result: object, kind: str | None, **options: Any) -> None:
+    """Draw a result and write the picture.
+
+    Args:
+        path: whose ending says the form.
+        result: of a type that `mixfit.plots` draws.
+        kind: of picture, or None for the first.
+        options: of the drawing function.
+    """
+    from mixfit.plots import draw
+    from mixfit.plots.style import save
+
+    save(draw(result, kind, **options), path)
 
 
 def finish(

@@ -154,6 +154,19 @@ class TableOptions:
             allow_units=allow_units,
         )
 
+    def words(self) -> list[str]:
+        """Give the options as words of a command line."""
+        words = []
+        for own in fields(self):
+            value = getattr(self, own.name)
+            option = "--" + own.name.strip("_").replace("_", "-")
+            if isinstance(value, bool):
+                words += [option] * value
+                continue
+            for text in [value] if isinstance(value, str) else value or ():
+                words += [option, text]
+        return words
+
     def _sizes(self) -> tuple[str | None, str | None]:
         """Give the column or the number of N and of D."""
         from mixfit.base.errors import UsageError, nearest

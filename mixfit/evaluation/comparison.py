@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mixfit.base.shown import Shown
+from mixfit.base.shown import Drawn, Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ OBJECTIVE, EACH_TARGET = "objective", "each target"
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Shown):
+class Comparison(Shown, Drawn):
     """Several laws on the same splits.
 
     Attributes:

@@ -10,8 +10,9 @@ import numpy as np
 from mixfit.base.errors import InputError, Note
 from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
 from mixfit.base.numbers import short
-from mixfit.base.shown import Shown
+from mixfit.base.shown import Drawn, Shown
 from mixfit.fitting.uncertainty import intervals
+from mixfit.runs.splits import rows_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation(Shown):
+class Evaluation(Shown, Drawn):
     """A fit's predictions of some runs.
 
     Attributes:
@@ -56,8 +57,11 @@ class Evaluation(Shown):
             without rows is not there.
         average: model size, or `ALL_SIZES`, to the mean of the targets' scores.
         predicted: target to predicted losses, (rows,).
-        intervals: target to predictions with intervals; empty where the fit was not resampled.
         notes: what a careful reader should know.
+        fit: that predicted.
+        runs: that were predicted.
+        fitted: which of their rows (rows,) the fit was made on; None where that is not known.
+        intervals: target to predictions with intervals; empty where the fit was not resampled.
     """
 
     model_sizes: tuple[float, ...]
@@ -65,6 +69,9 @@ class Evaluation(Shown):
     average: dict[float | None, Score]
     predicted: dict[str, Array]
     notes: tuple[Note, ...]
+    fit: Fit
+    runs: Runs
+    fitted: Mask | None = None
     intervals: dict[str, Intervals] = field(default_factory=dict)
 
     @property
@@ -85,12 +92,13 @@ class Evaluation(Shown):
         return tuple(t for t in self.targets if not self.scores[t, ALL_SIZES].mre <= limit)
 
 
-def evaluate(fit: Fit, runs: Runs) -> Evaluation:
+def evaluate(fit: Fit, runs: Runs, *, fitted_runs: Runs | None = None) -> Evaluation:
     """Predict runs with a fit, and compare.
 
     Args:
         fit: the fit.
         runs: with the domains of the fit in the same order (`read_runs(..., domains=fit.domains)`).
+        fitted_runs: those that the fit was made on, for pictures to tell their rows apart.
 
     Raises:
         InputError: if the domains differ, or no target of the fit is in the runs.
@@ -125,7 +133,9 @@ def evaluate(fit: Fit, runs: Runs) -> Evaluation:
         size: mean_of([scores[t, size] for t in targets if (t, size) in scores])
         for size in (*sizes, ALL_SIZES)
     }
-    return Evaluation(sizes, scores, average, predicted, _notes(fit, runs, targets), known)
+    fitted = None if fitted_runs is None else rows_among(runs, fitted_runs)
+    notes = _notes(fit, runs, targets)
+    return Evaluation(sizes, scores, average, predicted, notes, fit, runs, fitted, known)
 
 
 def _inside(known: Intervals, observed: Array, chosen: Mask) -> float | None:

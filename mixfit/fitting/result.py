@@ -10,7 +10,7 @@ import numpy as np
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.plain import Blank, Key, Omitted
-from mixfit.base.shown import Shown
+from mixfit.base.shown import Drawn, Shown
 from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.fitting.uncertainty import intervals
@@ -341,7 +341,7 @@ class PoolPath:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Shown):
+class Fit(Shown, Drawn):
     """A law fitted to every target of some runs.
 
     Attributes:

@@ -37,6 +37,7 @@ class Constraints:
         available: domain to the unique tokens that there are of it; a domain that is not named has
             no limit.
         max_epochs: passes over the available tokens, at the most: h_i <= max_epochs U_i / D.
+        max_epochs_of: domain to its own number of passes, where it is another one.
         prior: domain to weight; the mixture is pulled towards it.
         kl: the strength of the pull, lambda in objective + lambda KL(h || prior). As the target
             weights are normalised to sum to 1, it means the same whatever they are.
@@ -50,6 +51,7 @@ class Constraints:
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     available: Mapping[str, float] = field(default_factory=dict)
     max_epochs: float = 4.0
+    max_epochs_of: Mapping[str, float] = field(default_factory=dict)
     prior: Mapping[str, float] | None = None
     kl: float = 0.0
     no_worse_than: Mapping[str, float] = field(default_factory=dict)
@@ -227,7 +229,7 @@ def mixture_of(weights: Mapping[str, float], domains: Sequence[str], what: str) 
     places = {domain: index for index, domain in enumerate(domains)}
     for name, weight in weights.items():
         if name not in places:
-            raise _unknown(f"{what}: the fit has no domain '{name}'.", name, places)
+            raise _unknown(f"{what}: there is no domain '{name}'.", name, places)
         if not (weight >= 0 and np.isfinite(weight)):
             raise UsageError(f"{what}: {name}={weight:g} is not a weight; weights are 0 or more.")
         mixture[places[name]] = weight
@@ -264,28 +266,63 @@ def _groups(constraints: Constraints, domains: Sequence[str]) -> dict[str, tuple
 
 
 def _caps(constraints: Constraints, domains: Sequence[str], tokens: float | None) -> Iterable[Item]:
+    check_epochs(constraints, domains)
     if not constraints.available:
         return
-    epochs = constraints.max_epochs
-    if not (epochs > 0 and np.isfinite(epochs)):
-        raise UsageError(f"{parameter('max_epochs')} {epochs:g}: it must be a positive number.")
     if tokens is None:
         raise UsageError(
             f"{parameter('available')} needs the length of the training: give "
             f"{parameter('tokens')}."
         )
-    places = {domain: index for index, domain in enumerate(domains)}
-    for name, unique in constraints.available.items():
-        asked = f"{name}={short(unique)}"
-        label = f"{parameter('available')} {asked}"
-        if name not in places:
-            raise _unknown(f"{label}: there is no domain '{name}'.", name, places)
-        if not (unique >= 0 and np.isfinite(unique)):
-            raise UsageError(f"{label}: a number of tokens is 0 or more.")
+    for name, unique in checked_available(constraints, domains).items():
+        epochs = constraints.max_epochs_of.get(name, constraints.max_epochs)
         share = epochs * unique / tokens
         if share < 1:
-            asked += f" (at most {share:.3g} of {short(tokens)} in {epochs:g} epochs)"
-            yield Item("available", asked, (places[name],), 0.0, share)
+            asked = f"{name}={short(unique)} (at most {share:.3g} of {short(tokens)} in "
+            asked += f"{epochs:g} epochs)"
+            yield Item("available", asked, (domains.index(name),), 0.0, share)
+
+
+def checked_available(constraints: Constraints, domains: Sequence[str]) -> Mapping[str, float]:
+    """Give domain to the unique tokens that there are.
+
+    Raises:
+        UsageError: a name is unknown, or a number is none of tokens.
+    """
+    for name, unique in constraints.available.items():
+        label = f"{parameter('available')} {name}={short(unique)}"
+        if name not in domains:
+            raise _unknown(f"{label}: there is no domain '{name}'.", name, domains)
+        if not (unique >= 0 and np.isfinite(unique)):
+            raise UsageError(f"{label}: a number of tokens is 0 or more.")
+    return constraints.available
+
+
+def check_epochs(constraints: Constraints, domains: Sequence[str]) -> None:
+    """Refuse numbers of passes that are none, or of domains whose tokens are not known.
+
+    Raises:
+        UsageError: they are.
+    """
+    given = parameter("max_epochs")
+    if constraints.available and not _positive(constraints.max_epochs):
+        raise UsageError(f"{given} {constraints.max_epochs:g}: it must be a positive number.")
+    for name, epochs in constraints.max_epochs_of.items():
+        if name not in domains:
+            raise _unknown(
+                f"{given} {name}={epochs:g}: there is no domain '{name}'.", name, domains
+            )
+        if not _positive(epochs):
+            raise UsageError(f"{given} {name}={epochs:g}: it must be a positive number.")
+        if name not in constraints.available:
+            raise UsageError(
+                f"{given} {name}={epochs:g}: passes over how many tokens? Give them with "
+                f"{parameter('available')} {name}=TOKENS."
+            )
+
+
+def _positive(number: float) -> bool:
+    return bool(number > 0 and np.isfinite(number))
 
 
 def _unknown(message: str, name: str, known: Iterable[str]) -> UsageError:

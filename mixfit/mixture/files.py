@@ -1,16 +1,15 @@
-"""Mixtures to and from files: YAML, JSON, CSV, Megatron-LM blends, Hugging Face probabilities."""
+"""Mixtures to YAML, and from files of all kinds."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixfit.base.errors import InputError, UsageError, nearest, parameter
+from mixfit.base.errors import InputError, UsageError
 from mixfit.base.files import file_sha256
 from mixfit.base.numbers import parse_number
 from mixfit.base.plain import load_yaml, to_document, without_targets
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mixfit.base.arrays import Array
+    from mixfit.mixture.exports import Blend
     from mixfit.mixture.result import Mixture, PureTarget, Study
 
 MIXTURE_SCHEMA = "mixfit.mixture/1"
-FORMATS = ("yaml", "json", "csv", "megatron", "hf")
 DECIMALS = 6  # of the weights in files
 _WEIGHT_COLUMN = "weight_"
 
@@ -105,6 +104,7 @@ def _plain(mixture: Mixture) -> dict[str, Any]:
         "model_size": mixture.model_size,
         "tokens": mixture.tokens,
         "weights": shares(mixture),
+        **plain_counts(mixture.blend),
         "predicted_loss": _all_digits(mixture.predicted_loss),
         **_as_logged(mixture, mixture.predicted_loss),
         "loss": _digits(mixture.loss),
@@ -142,7 +142,27 @@ def _plain_study(study: Study) -> dict[str, Any]:
     if free is not None:
         plain["unconstrained"] = {"weights": shares(free), "loss": _digits(free.loss)}
         plain["costs"] = [{"constraint": c.label, "cost": _digits(c.cost)} for c in study.costs]
+    if (change := study.least_change) is not None:
+        plain["least_change"] = {
+            "start": dict(zip(domains, rounded(change.start), strict=True)),
+            "within": change.within,
+            "divergence": float(f"{change.divergence:.4g}"),
+            "weights": dict(zip(domains, rounded(change.weights), strict=True)),
+            **plain_counts(study.blend),
+            "loss": _digits(change.loss),
+            "predicted_loss": _all_digits(change.predicted_loss),
+        }
     return plain
+
+
+def plain_counts(blend: Blend) -> dict[str, Any]:
+    """Give the tokens of each domain and the passes over them, those that are known."""
+    counts: dict[str, Any] = {}
+    if blend.tokens is not None:
+        counts["domain_tokens"] = {d: round(tokens) for d, tokens in blend.tokens_of.items()}
+    if blend.passes:
+        counts["passes"] = {d: float(f"{passes:.4g}") for d, passes in blend.passes.items()}
+    return counts
 
 
 def _all_digits(values: Mapping[str, float]) -> dict[str, float]:
@@ -152,63 +172,6 @@ def _all_digits(values: Mapping[str, float]) -> dict[str, float]:
 def _digits(value: float) -> float:
     """Round to nine digits: what is beyond them is not worth comparing."""
     return float(f"{value:.9g}")
-
-
-def render(mixtures: Sequence[Mixture], form: str, prefixes: Mapping[str, str]) -> str:
-    """Write the weights of mixtures in the form that another program reads.
-
-    Args:
-        mixtures: one or more; blends and probabilities take one.
-        form: ``json``, ``csv``, ``megatron`` or ``hf``.
-        prefixes: domain to the prefix of its files, for a Megatron-LM blend.
-
-    Raises:
-        UsageError: the form takes one mixture, or a prefix is missing.
-    """
-    if form in ("megatron", "hf") and len(mixtures) != 1:
-        raise UsageError(
-            f"{parameter('form')} {form} takes one mixture, and there are {len(mixtures)}."
-        )
-    if form == "json":
-        return _json(mixtures)
-    if form == "csv":
-        return _csv(mixtures)
-    if form == "megatron":
-        return _blend(mixtures[0], prefixes)
-    held = shares(mixtures[0])
-    return json.dumps({"domains": list(held), "probabilities": list(held.values())}) + "\n"
-
-
-def _json(mixtures: Sequence[Mixture]) -> str:
-    if len(mixtures) == 1:
-        return json.dumps(shares(mixtures[0]), indent=2) + "\n"
-    entries = [
-        {"model_size": m.model_size, "tokens": m.tokens, "weights": shares(m)} for m in mixtures
-    ]
-    return json.dumps(entries, indent=2) + "\n"
-
-
-def _csv(mixtures: Sequence[Mixture]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["model_size", "tokens", "domain", "weight"])
-    for mixture in mixtures:
-        scale = ["" if x is None else f"{x:.9g}" for x in (mixture.model_size, mixture.tokens)]
-        for domain, share in shares(mixture).items():
-            writer.writerow([*scale, domain, f"{share:.{DECIMALS}f}"])
-    return stream.getvalue()
-
-
-def _blend(mixture: Mixture, prefixes: Mapping[str, str]) -> str:
-    words = []
-    for domain, share in shares(mixture).items():
-        if share == 0:
-            continue
-        if domain not in prefixes:
-            hint = nearest(domain, prefixes)
-            raise UsageError(f"{parameter('prefixes')}: there is no prefix for {domain}.{hint}")
-        words.append(f"{share:.{DECIMALS}f} {prefixes[domain]}")
-    return " ".join(words) + "\n"
 
 
 def read_mixture(path: str | Path) -> dict[str, float]:

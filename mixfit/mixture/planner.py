@@ -22,6 +22,7 @@ from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.base.targets import target_weights
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
+from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
 from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
@@ -238,12 +239,25 @@ class Planner:
             each.append(PureTarget(target, mixture, distance))
         return tuple(each)
 
-    def study(self, mixture: Mixture, baselines: Mapping[str, Array] | None = None) -> Study:
+    def study(
+        self,
+        mixture: Mixture,
+        baselines: Mapping[str, Array] | None = None,
+        *,
+        least_change: Array | None = None,
+        within: float = 0.002,
+    ) -> Study:
         """Find what helps to judge a best mixture of this planner's.
 
         Args:
             mixture: the best mixture.
-            baselines: name to mixture (k,), beside the uniform and the best observed one.
+            baselines: name to mixture (k,), beside the uniform, the best observed and, where it is
+                known what there is of every domain, the proportional one and UniMax.
+            least_change: a mixture (k,) in use, to find the nearest to it that is nearly as good.
+            within: the share of the best loss that this one may give up.
+
+        Raises:
+            UsageError: there is no such mixture.
         """
         budget = mixture.model_size, mixture.tokens
         here = self.question.at(*budget)
@@ -251,7 +265,22 @@ class Planner:
         compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
         observed = here.best_observed()
         compared += [] if observed is None else [observed]
+        asked, domains = self.question.constraints, self.question.domains
+        for name, h in (
+            (PROPORTIONAL, proportional(asked, domains)),
+            (UNIMAX, unimax(asked, domains, mixture.tokens)),
+        ):
+            if h is not None and name not in (baselines or {}):
+                compared.append(here.baseline(name, h))
         compared += [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        nearest_one = None
+        if least_change is not None:
+            if not 0 < within < 1:
+                raise UsageError(
+                    f"{parameter('within')} {within:g}: it must be a share of the loss between 0 "
+                    "and 1, such as 0.002 or 0.2%."
+                )
+            nearest_one = here.least_change(mixture, least_change, within)
         constrained = self.question.constraints.any
         return Study(
             mixture=mixture,
@@ -259,6 +288,7 @@ class Planner:
             baselines=tuple(compared),
             unconstrained=self.question.unconstrained().at(*budget).best() if constrained else None,
             costs=here.costs(mixture) if constrained else (),
+            least_change=nearest_one,
         )
 
 

@@ -18,7 +18,7 @@ from mixfit.mixture.constraints import (
     smallest_clash,
 )
 from mixfit.mixture.objective import AsGood, LossLimits, WeightedLoss
-from mixfit.mixture.result import Baseline, Cost, Mixture
+from mixfit.mixture.result import Baseline, Cost, LeastChange, Mixture
 from mixfit.runs.transforms import as_logged
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack, widest
 
@@ -129,6 +129,47 @@ class BudgetSearch:
             return None
         losses = [self.objective.loss(h) for h in observed]
         return self.baseline("best observed", observed[int(np.argmin(losses))])
+
+    def least_change(self, mixture: Mixture, start: Array, within: float) -> LeastChange:
+        """Find the mixture nearest to another whose loss is hardly higher than the best.
+
+        Args:
+            mixture: the best one.
+            start: the other, (k,), to be changed least in Kullback-Leibler divergence.
+            within: the share of the best loss that may be given up.
+
+        Raises:
+            UsageError: no mixture of the domains that the other has comes so near the best loss.
+        """
+        loss = replace(self.objective, prior=None, strength=0.0)
+        change = replace(self.objective, weights=0.0 * loss.weights, prior=start, strength=1.0)
+        lacking = [
+            Item("least_change", f"gives {domain} no weight", (index,), 0.0, 0.0)
+            for index, domain in enumerate(self.question.domains)
+            if start[index] == 0
+        ]
+        polytope = polytope_of([*self.items, *lacking], len(self.question.domains))
+        as_good = AsGood(loss, mixture.loss * (1.0 + within), self._every_limit)
+        allowed = polytope.upper > 0
+        limits = self._every_limit
+        convex = loss.convex(allowed) and (limits is None or limits.convex(allowed))
+        try:
+            found = minimise(change, polytope, as_good, [mixture.weights, start], convex=convex)
+        except InfeasibleError:
+            without = ", ".join(self.question.domains[i] for i in np.flatnonzero(start == 0))
+            raise UsageError(
+                f"{parameter('least_change')}: no mixture without {without}, to which this one "
+                f"gives no weight, has a loss within {100 * within:g}% of the best. Give them some "
+                f"weight, or more room by {parameter('within')}."
+            ) from None
+        return LeastChange(
+            weights=found.h,
+            start=start,
+            within=within,
+            divergence=max(found.value, 0.0),
+            predicted_loss=self.predicted(found.h),
+            loss=loss.loss(found.h),
+        )
 
     def _largest_losses(self) -> dict[str, float]:
         """Give target to the largest loss that it may have."""
@@ -243,6 +284,7 @@ class BudgetSearch:
             objective=optimum.value,
             gap=optimum.gap,
             convex=optimum.convex,
+            available=dict(self.question.constraints.available),
             transforms=self.question.fit.data.columns.transforms or {},
         )
         return replace(mixture, notes=tuple(self._notes(mixture)))

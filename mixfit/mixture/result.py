@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.base.numbers import fixed, short
-from mixfit.base.shown import Shown
+from mixfit.base.shown import Drawn, Shown
+from mixfit.mixture.exports import Blend
 from mixfit.runs.transforms import as_logged
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ CERTIFIED = 1e-6  # of the objective
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(Shown):
+class Mixture(Shown, Drawn):
     """The best mixture found for one budget.
 
     Attributes:
@@ -40,6 +41,7 @@ class Mixture(Shown):
             has an objective lower by more than the gap. If not, this is the best end of several
             starts, and the gap says that no small change makes it better.
         notes: what a careful reader should know.
+        available: domain to the unique tokens that there are of it, where that is known.
         transforms: target to what was fitted in place of its values, if that is another (see
             `mixfit.runs.transforms`).
     """
@@ -55,7 +57,13 @@ class Mixture(Shown):
     gap: float
     convex: bool
     notes: tuple[Note, ...] = ()
+    available: dict[str, float] = field(default_factory=dict)
     transforms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def blend(self) -> Blend:
+        """The mixture to be trained on, with the tokens of each domain and passes over them."""
+        return Blend(self.domains, self.weights, self.model_size, self.tokens, self.available)
 
     def as_logged(self, losses: Mapping[str, float]) -> dict[str, float]:
         """Give the values, of those targets where that is something else than the loss."""
@@ -122,6 +130,27 @@ class Baseline:
 
 
 @dataclass(frozen=True, eq=False)
+class LeastChange:
+    """The mixture nearest to one in use whose loss is hardly higher than the best.
+
+    Attributes:
+        weights: (k,).
+        start: the one in use, (k,).
+        within: the share of the best loss that may be given up.
+        divergence: KL(weights || start).
+        predicted_loss: target to loss, for all targets of the fit.
+        loss: the weighted loss.
+    """
+
+    weights: Array
+    start: Array
+    within: float
+    divergence: float
+    predicted_loss: dict[str, float]
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
 class PureTarget:
     """The best mixture for one target alone.
 
@@ -138,7 +167,7 @@ class PureTarget:
 
 
 @dataclass(frozen=True, eq=False)
-class Study(Shown):
+class Study(Shown, Drawn):
     """A best mixture with all that helps to judge it.
 
     Attributes:
@@ -147,6 +176,8 @@ class Study(Shown):
         baselines: mixtures to compare with.
         unconstrained: the best mixture without constraints; None where there are none.
         costs: what each constraint that the mixture leans on costs.
+        least_change: the mixture nearest to one in use that is nearly as good, where one is asked
+            for.
     """
 
     mixture: Mixture
@@ -154,6 +185,15 @@ class Study(Shown):
     baselines: tuple[Baseline, ...]
     unconstrained: Mixture | None
     costs: tuple[Cost, ...]
+    least_change: LeastChange | None = None
+
+    @property
+    def blend(self) -> Blend:
+        """The mixture to be trained on: the best one, or that of least change where there is."""
+        best = self.mixture.blend
+        return (
+            best if self.least_change is None else replace(best, weights=self.least_change.weights)
+        )
 
 
 def jensen_shannon(p: Array, q: Array) -> float:

@@ -45,6 +45,20 @@ class StoredCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoredChange:
+    """A `LeastChange`, with its weights by domain."""
+
+    start: dict[str, float]
+    within: float
+    divergence: float
+    weights: dict[str, float]
+    domain_tokens: Omitted[dict[str, float]] = None
+    passes: Omitted[dict[str, float]] = None
+    loss: float
+    predicted_loss: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredMixture:
     """A `Mixture`, with what is known of it where it is the only one."""
 
@@ -52,6 +66,8 @@ class StoredMixture:
     model_size: float | None
     tokens: float | None
     weights: dict[str, float]
+    domain_tokens: Omitted[dict[str, float]] = None
+    passes: Omitted[dict[str, float]] = None
     predicted_loss: dict[str, float]
     predicted: Omitted[dict[str, float]] = None
     loss: float
@@ -64,6 +80,7 @@ class StoredMixture:
     baselines: Omitted[tuple[StoredBaseline, ...]] = None
     unconstrained: Omitted[StoredFree] = None
     costs: Omitted[tuple[StoredCost, ...]] = None
+    least_change: Omitted[StoredChange] = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Type to the module and the function that report on it; imported when something is shown.
 _REPORTS = {
     "Comparison": ("compare", "report_comparison"),
+    "Design": ("design", "report_design"),
     "Evaluation": ("evaluate", "report_evaluation"),
     "Fit": ("fit", "report_fit"),
     "Mixture": ("optimize", "report_mixture"),

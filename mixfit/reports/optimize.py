@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.errors import Note
-    from mixfit.mixture.result import Baseline, Mixture, PureTarget, Study
+    from mixfit.mixture.result import Baseline, LeastChange, Mixture, PureTarget, Study
     from mixfit.reports.report import Block
+
+    _Other = Mixture | Baseline | LeastChange
 
 _ALIKE = 2  # notes that differ only in numbers
 
@@ -37,11 +39,14 @@ def report_result(
 
 def report_mixture(mixture: Mixture) -> Report:
     """Report on a best mixture, without all that helps to judge it."""
-    shares = percentages(mixture.weights)
+    counts = _counts(mixture)
+    rows = []
+    for domain, share in zip(mixture.domains, percentages(mixture.weights), strict=True):
+        rows.append((domain, share, *(column[domain] for column in counts.values())))
     weights = Grid(
-        headers=("domain", "h* %"),
-        rows=tuple(zip(mixture.domains, shares, strict=True)),
-        footer=(_loss_label(mixture), fixed(mixture.loss, 4)),
+        headers=("domain", "h* %", *counts),
+        rows=tuple(rows),
+        footer=(_loss_label(mixture), fixed(mixture.loss, 4), *[""] * len(counts)),
     )
     blocks = (*_after(_about(mixture)), *_after(weights), *_after(*_losses(mixture, {})))
     return Report(blocks, _remarks([mixture]))
@@ -55,20 +60,27 @@ def report_study(study: Study, title: str = "") -> Report:
         title: what the predictions come from, or "".
     """
     mixture = study.mixture
-    others: dict[str, Mixture | Baseline] = {b.name: b for b in study.baselines}
+    others: dict[str, _Other] = {b.name: b for b in study.baselines}
     if study.unconstrained is not None:
         others = {"unconstrained": study.unconstrained, **others}
+    if study.least_change is not None:
+        others = {"least change": study.least_change, **others}
+    counts = _counts(mixture)
     columns = [percentages(m.weights) for m in (mixture, *others.values())]
     rows = []
     for index, domain in enumerate(mixture.domains):
         low, high = 100 * study.ranges[index]
         first, *rest = (column[index] for column in columns)
-        rows.append((domain, first, f"{low:.1f} to {high:.1f}", *rest))
+        own = (column[domain] for column in counts.values())
+        rows.append((domain, first, *own, f"{low:.1f} to {high:.1f}", *rest))
     losses = (fixed(other.loss, 4) for other in others.values())
+    headers = ("domain", "h* %", *counts, "as good\nwithin 0.1%", *_headers(others))
     weights = Grid(
-        headers=("domain", "h* %", "as good\nwithin 0.1%", *_headers(others)),
+        headers=headers,
         rows=tuple(rows),
-        footer=(_loss_label(mixture), fixed(mixture.loss, 4), "", *losses),
+        footer=(_loss_label(mixture), fixed(mixture.loss, 4), *[""] * len(counts), "", *losses),
+        # A narrow terminal can do without comparisons that it has below, the last first.
+        spare=tuple(range(len(headers) - 1, 2 + len(counts), -1)),
     )
     first_line = f"{title}: {_about(mixture)}" if title else _about(mixture)
     blocks = (
@@ -76,6 +88,7 @@ def report_study(study: Study, title: str = "") -> Report:
         *_after(weights),
         *_after(*_losses(mixture, others)),
         *_after(*_costs(study)),
+        *_after(*_change(study)),
     )
     return Report(blocks, _remarks([mixture]))
 
@@ -137,11 +150,37 @@ def _aims(mixture: Mixture) -> str:
     return "targets " + ", ".join(f"{t} {100 * w:.3g}%" for t, w in weights.items())
 
 
+def _counts(mixture: Mixture) -> dict[str, dict[str, str]]:
+    """Give the tokens of each domain and the passes over them, as far as they are known."""
+    blend = mixture.blend
+    columns: dict[str, dict[str, str]] = {}
+    if blend.tokens is not None:
+        columns["tokens"] = {domain: short(tokens) for domain, tokens in blend.tokens_of.items()}
+    if blend.passes:
+        passes = blend.passes
+        columns["passes"] = {
+            domain: fixed(passes[domain]) if domain in passes else "" for domain in blend.domains
+        }
+    return columns
+
+
+def _change(study: Study) -> list[Block]:
+    change = study.least_change
+    if change is None:
+        return []
+    mixture = study.mixture
+    worse = 100 * (change.loss / mixture.loss - 1)
+    return [
+        f"least change: KL {change.divergence:.3g} from the mixture given, loss {worse:.2g}% above "
+        "the best"
+    ]
+
+
 def _loss_label(mixture: Mixture) -> str:
     return "loss" if len(mixture.target_weights) == 1 else "average loss"
 
 
-def _losses(mixture: Mixture, others: Mapping[str, Mixture | Baseline]) -> list[Grid]:
+def _losses(mixture: Mixture, others: Mapping[str, _Other]) -> list[Grid]:
     """Lay out the loss of every target, if several, with those that the objective leaves out."""
     if len(mixture.predicted_loss) == 1 and not mixture.transforms:
         return []
@@ -154,7 +193,8 @@ def _losses(mixture: Mixture, others: Mapping[str, Mixture | Baseline]) -> list[
         values = (fixed(x[target], 4) for x in (predicted if is_loss else logged))
         name = target if is_loss else f"{target} (no loss, as logged)"
         rows.append((name, f"{100 * weight:.3g}", *values))
-    return [Grid(("predicted loss", "weight %", "h*", *_headers(others)), tuple(rows))]
+    headers = ("predicted loss", "weight %", "h*", *_headers(others))
+    return [Grid(headers, tuple(rows), spare=tuple(range(len(headers) - 1, 2, -1)))]
 
 
 def _headers(names: Iterable[str]) -> list[str]:

@@ -217,7 +217,10 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
     if not rows.all():
         lost = counted(int(np.count_nonzero(~rows)), "row")
         verb = "has" if lost == "1 row" else "have"
-        notes.append(Note("no-loss", f"{lost} {verb} no loss at all: left out"))
+        first = [values.row_name(int(row)) for row in np.flatnonzero(~rows)[:_ROWS_NAMED]]
+        more = ", ..." if np.count_nonzero(~rows) > _ROWS_NAMED else ""
+        text = f"{lost} {verb} no loss at all: left out, {', '.join(first)}{more}"
+        notes.append(Note("no-loss", text))
     if not notes:
         return values, notes
     kept = [item for item, some in zip(values.columns.targets.items(), filled, strict=True) if some]

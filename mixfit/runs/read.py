@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import InputError, MixfitError, Note, UsageError, nearest, parameter
+from mixfit.base.errors import InputError, MixfitError, Note, UsageError, parameter
 from mixfit.base.numbers import short
-from mixfit.runs.cells import one_line, take, to_numbers, to_texts
 from mixfit.runs.checks import Values, check_weights, refuse
 from mixfit.runs.columns import ColumnOptions, Columns, choose_columns, choose_weights, read_as
 from mixfit.runs.conditions import parse_conditions
 from mixfit.runs.identity import group_mixtures
 from mixfit.runs.join import JoinedTable, join_tables, propose_join
 from mixfit.runs.presets import MODEL_SIZE, TOKENS, find_preset, like_preset
+from mixfit.runs.rows import Kept, read_rows
 from mixfit.runs.runs import JoinedFiles, Runs, SourceFile
 from mixfit.runs.sources import open_tables
 from mixfit.runs.tables import list_names
@@ -25,8 +25,7 @@ from mixfit.runs.units import unit_faults
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mixfit.base.arrays import Array, Indices, Mask
-    from mixfit.runs.cells import Cells
+    from mixfit.base.arrays import Array, Indices
     from mixfit.runs.conditions import Condition
     from mixfit.runs.globs import Globs
     from mixfit.runs.presets import Preset
@@ -34,14 +33,7 @@ if TYPE_CHECKING:
     from mixfit.runs.tables import Table
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What is kept of one table: the rows that meet all conditions."""
-
-    rows: Indices  # (kept,) in the table
-    numbers: Array  # (kept, columns)
-    met: Indices  # (conditions,) rows that meet each condition taken alone
-    rows_read: int  # of the table
+_OF_FIT = "those of the fit, "
 
 
 def read_runs(
@@ -107,7 +99,7 @@ def read_runs(
     tables = opened.tables
     chosen = _columns_of_all(tables, options)
     columns = chosen if domains is None else _in_order(tables[0], chosen, domains)
-    kept = [_read(table, columns, conditions) for table in tables]
+    kept = [read_rows(table, columns, conditions) for table in tables]
     values = _values(tables, kept, columns, conditions)
     if not allow_units:
         refuse([f"{values.name}: {fault}" for fault in unit_faults(values.N, values.D, columns)])
@@ -216,8 +208,9 @@ def read_mixtures(
     kept = []
     for table in tables:
         found = choose_weights(table.name, [name for name in table.columns if name], options)
-        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains)
-        kept.append(_read(table, columns, ()))
+        whose = "" if like is None else _OF_FIT
+        columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains, whose)
+        kept.append(read_rows(table, columns, ()))
     h = check_weights(_values(tables, kept, columns, ()))
     return h[group_mixtures(h)[1]]
 
@@ -249,6 +242,18 @@ def _notes(values: Values, table: Table, options: ColumnOptions) -> list[Note]:
     return notes
 
 
+def read_domains(source: Sources, weights: Globs | None = None) -> tuple[str, ...]:
+    """Read the names of the domains of a table.
+
+    Raises:
+        InputError: the table cannot be used.
+        UsageError: a glob matches no column.
+    """
+    table = open_tables(source)[0][0]
+    names = [name for name in table.columns if name]
+    return tuple(choose_weights(table.name, names, ColumnOptions(weights)))
+
+
 def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: Columns) -> None:
     for lacking, ours, other, theirs in (
         (table, columns, first, wanted),
@@ -264,14 +269,16 @@ def _refuse_other_columns(table: Table, columns: Columns, first: Table, wanted: 
                 )
 
 
-def _in_order(table: Table, columns: Columns, domains: Sequence[str]) -> Columns:
+def _in_order(
+    table: Table, columns: Columns, domains: Sequence[str], whose: str = _OF_FIT
+) -> Columns:
     missing = [domain for domain in domains if domain not in columns.weights]
     extra = [domain for domain in columns.weights if domain not in domains]
     if missing or extra:
         differences = [f"has no weight for {list_names(missing)}"] if missing else []
         differences += [f"has weights for {list_names(extra)} too"] if extra else []
         raise InputError(
-            f"{table.name}: the domains differ from those of the fit, {list_names(domains)}: the "
+            f"{table.name}: the domains differ from {whose}{list_names(domains)}: the "
             f"table {' and '.join(differences)}. Choose the weight columns with "
             f"{parameter('weights')}."
         )
@@ -280,7 +287,7 @@ def _in_order(table: Table, columns: Columns, domains: Sequence[str]) -> Columns
 
 def _values(
     tables: Sequence[Table],
-    kept: Sequence[_Kept],
+    kept: Sequence[Kept],
     columns: Columns,
     conditions: Sequence[Condition],
 ) -> Values:
@@ -319,75 +326,6 @@ def _values(
         name=list_names([table.name for table in tables], most=2),
         row_name=row_name,
     )
-
-
-def _read(table: Table, columns: Columns, conditions: Sequence[Condition]) -> _Kept:
-    used = columns.used
-    for condition in conditions:
-        if condition.column not in table.columns:
-            raise UsageError(
-                f"{parameter('where')} '{condition.text}': {table.name} has no column "
-                f"'{condition.column}'.{nearest(condition.column, table.columns)} "
-                f"The columns are {list_names(table.columns)}."
-            )
-    names = list(dict.fromkeys([*used, *(condition.column for condition in conditions)]))
-    rows, numbers, rows_read = [], [], 0
-    met = np.zeros(len(conditions), dtype=np.intp)
-    for batch in table.batches(names):
-        cells = dict(zip(names, batch, strict=True))
-        holds = np.ones((len(conditions) + 1, len(batch[0])), dtype=np.bool_)
-        for index, condition in enumerate(conditions):
-            holds[index] = _holds(table, condition, cells[condition.column], rows_read)
-        met += np.count_nonzero(holds[:-1], axis=1)
-        here = np.flatnonzero(holds.all(axis=0))
-        wanted = {name: cells[name] for name in used}
-        numbers.append(_numbers(table, wanted, here, rows_read, columns))
-        rows.append(rows_read + here)
-        rows_read += len(batch[0])
-    if not rows_read:
-        raise InputError(f"{table.name}: the file says that it has rows, but none can be read.")
-    return _Kept(np.concatenate(rows), np.concatenate(numbers), met, rows_read)
-
-
-def _holds(table: Table, condition: Condition, cells: Cells, start: int) -> Mask:
-    holds, text_at = condition.holds(cells)
-    if text_at is not None:
-        raise InputError(
-            f"{_cell(table, condition.column, cells, text_at, start)} is not a number, and "
-            f"{parameter('where')} '{condition.text}' compares numbers. Mend the cell, or put "
-            "quotes around the value to compare text with == or !=."
-        )
-    return holds
-
-
-def _numbers(
-    table: Table, cells_of: dict[str, Cells], rows: Indices, start: int, columns: Columns
-) -> Array:
-    """Give the numbers (rows, columns) in some rows of a batch that starts at a row of its table.
-
-    Raises:
-        InputError: cells are text; the first of each column is named.
-    """
-    numbers, faults = [], []
-    for column, cells in cells_of.items():
-        of_column, text_at = to_numbers(
-            cells if len(rows) == len(cells) else take(cells, rows),
-            counts=column in (columns.model_size, columns.tokens),
-        )
-        numbers.append(of_column)
-        if text_at is not None:
-            faults.append(
-                f"{_cell(table, column, cells, int(rows[text_at]), start)} is not a number. "
-                f"Mend the cell, or leave the row out with {parameter('where')}."
-            )
-    refuse(faults)
-    return np.column_stack(numbers)
-
-
-def _cell(table: Table, column: str, cells: Cells, row: int, start: int) -> str:
-    text = one_line(str(to_texts(cells[row : row + 1])[0].as_py()))
-    text = text if len(text) <= 40 else text[:37] + "..."
-    return f"{table.name}: {table.row_name(start + row)}, column {column}: '{text}'"
 
 
 def _nothing_left(conditions: Sequence[Condition], met: Indices) -> str:

@@ -19,7 +19,7 @@ from mixfit.runs.identity import group_together, logged_twice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.base.arrays import Indices
+    from mixfit.base.arrays import Indices, Mask
     from mixfit.runs.runs import Runs
 
 _FOLDS = 5
@@ -304,22 +304,31 @@ def _mixture_notes(splits: Sequence[Split]) -> tuple[Note, ...]:
     )
 
 
-def _refuse_shared(train: Runs, test: Runs, label: str) -> None:
-    """Refuse a checkpoint on both sides, be it logged twice, or trained twice to the same D."""
-    mixtures, _ = group_together(train.h, test.h)
+def rows_among(runs: Runs, others: Runs) -> Mask:
+    """Tell which rows (rows,) of runs are checkpoints of other runs too.
+
+    A checkpoint may be logged twice, or trained twice to the same D.
+    """
+    mixtures, _ = group_together(others.h, runs.h)
     mixture = np.concatenate(mixtures)
-    N, D = np.concatenate([train.N, test.N]), np.concatenate([train.D, test.D])
-    common = [target for target in test.targets if target in train.targets]
+    N, D = np.concatenate([others.N, runs.N]), np.concatenate([others.D, runs.D])
+    common = [target for target in runs.targets if target in others.targets]
     losses = np.full((len(N), len(common)), np.nan)
     for column, target in zip(losses.T, common, strict=True):
-        column[:] = np.concatenate([train.losses_of(target), test.losses_of(target)])
-    fitted = np.arange(len(N)) < len(train)
+        column[:] = np.concatenate([others.losses_of(target), runs.losses_of(target)])
+    first = np.arange(len(N)) < len(others)
     _, place = np.unique(np.column_stack([mixture, N, D]), axis=0, return_inverse=True)
     place = place.reshape(-1)
-    shared = ~fitted & np.isin(place, place[fitted])
+    shared = ~first & np.isin(place, place[first])
     one, other = logged_twice(mixture, N, D, losses)
-    tested = np.where(fitted[one], other, one)
-    shared[tested[fitted[one] != fitted[other]]] = True
+    own = np.where(first[one], other, one)
+    shared[own[first[one] != first[other]]] = True
+    return shared[len(others) :]
+
+
+def _refuse_shared(train: Runs, test: Runs, label: str) -> None:
+    """Refuse a checkpoint on both sides, be it logged twice, or trained twice to the same D."""
+    shared = rows_among(test, train)
     if shared.any():
         count = int(np.count_nonzero(shared))
         raise UsageError(

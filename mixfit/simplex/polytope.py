@@ -265,15 +265,23 @@ def _linear_program(
     from scipy.optimize import linprog
 
     finite = np.isfinite(limit)
-    found = linprog(
-        cost,
-        A_ub=matrix[finite],
-        b_ub=limit[finite],
-        A_eq=equal,
-        b_eq=sums,
-        bounds=bounds,
-        method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )
+    # Presolve at such tolerances now and then leaves HiGHS without an answer.
+    for presolve in (True, False):
+        found = linprog(
+            cost,
+            A_ub=matrix[finite],
+            b_ub=limit[finite],
+            A_eq=equal,
+            b_eq=sums,
+            bounds=bounds,
+            method="highs",
+            options={
+                "presolve": presolve,
+                "primal_feasibility_tolerance": 1e-10,
+                "dual_feasibility_tolerance": 1e-10,
+            },
+        )
+        if found.status in (0, 2):
+            break
     # HiGHS tells programs without a solution, and such that it fails on, not apart.
     return np.asarray(found.x, dtype=np.float64) if found.status == 0 else None

@@ -55,9 +55,10 @@ def test_compare_prints_tables_and_writes_a_file(mixfit, sample_runs, tmp_path):
         "196 of 392 rows, 14 mixtures of 3 domains, 50M to 100M parameters, 1B to 16B tokens"
     )
     assert lines[1] == "fitted on 196 rows, tested on 98 and 98"
-    assert lines[3] == "law parameters tested on train MRE % test MRE % ± bias % rank seconds"
+    heads = "law parameters tested on train MRE % test MRE % ± bias % rank regret % optimism %"
+    assert lines[3] == f"{heads} seconds"
     assert [line.split()[2] for line in lines[5:7]] == ["200M", "400M"]
-    assert lines[-1].startswith("use chinchilla: lowest mean held-out MRE, ")
+    assert lines[-1].startswith("use chinchilla: lowest held-out error, ")
     assert (
         "note  200M: 14 of 14 test mixtures also stand in training: it tests scale" in done.stderr
     )
@@ -78,7 +79,7 @@ def test_formats_go_to_standard_output(mixfit, sample_runs):
     assert done.returncode == 0
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["column"] for row in rows if row["target"] == "average"] == ["q=5", "q=8"]
-    assert "note  use chinchilla: lowest mean held-out MRE, " in done.stderr
+    assert "note  use chinchilla: lowest held-out error, " in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from mixfit.base.errors import MixfitError
 from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
-from mixfit.fitting.file import save_fit
+from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.runs.read import read_runs
@@ -71,13 +71,13 @@ def test_the_report_of_a_law_whose_optimum_is_known(run):
     assert out == (
         "additive law of known.yaml: 1B parameters, 10B tokens; target web\n"
         "\n"
-        "domain    h* %  as good within 0.1%  unconstrained  uniform\n"
-        "───────────────────────────────────────────────────────────\n"
-        "web       16.0         10.0 to 23.0           19.0     33.4\n"
-        "code      64.0         57.0 to 70.0           76.2     33.3\n"
-        "books     20.0         20.0 to 21.5            4.8     33.3\n"
+        "domain    h* %  tokens  as good within 0.1%  unconstrained  uniform\n"
+        "───────────────────────────────────────────────────────────────────\n"
+        "web       16.0    1.6B         10.0 to 23.0           19.0     33.4\n"
+        "code      64.0    6.4B         57.0 to 70.0           76.2     33.3\n"
+        "books     20.0      2B         20.0 to 21.5            4.8     33.3\n"
         "\n"
-        "loss    2.1492                              2.1360   2.1944\n"
+        "loss    2.1492                                      2.1360   2.1944\n"
         "\n"
         "active constraint  costs, in loss\n"
         "─────────────────────────────────\n"
@@ -224,3 +224,112 @@ def test_help_does_not_import_what_is_slow(run):
     assert "mixfit.commands.optimize" in sys.modules
     source = sys.modules["mixfit.commands.optimize"].__dict__
     assert not {"np", "numpy", "pd", "scipy"} & set(source)
+
+
+def written(path):
+    """The only mixture of a file."""
+    with open(path, encoding="utf-8") as stream:
+        (entry,) = yaml.safe_load(stream)["mixtures"]
+    return entry
+
+
+def known(run, *arguments):
+    numbers = {"web": [1, 2, 0.5], "code": [0.5, 3, 1]}
+    save_fit(additive(numbers, {t: [0.5] * 3 for t in numbers}, ["web", "code", "books"]), "k.yaml")
+    return run(*BUDGET, *arguments, file="k.yaml")
+
+
+def test_tokens_passes_and_the_baselines_that_data_give(run):
+    there = (
+        "--available",
+        "web=100B,code=1B,books=2B",
+        "--max-epochs",
+        "3",
+        "--max-epochs",
+        "code=5",
+    )
+    out, _ = known(run, *there, "-o", "m.yaml")
+    assert "tokens  passes  as good" in out
+    entry = written("m.yaml")
+    assert entry["weights"]["code"] <= 0.5
+    for domain, tokens in entry["domain_tokens"].items():
+        assert tokens == round(entry["weights"][domain] * 1e10)
+    assert entry["passes"]["code"] == pytest.approx(entry["domain_tokens"]["code"] / 1e9, rel=1e-3)
+    baselines = {b["name"]: b["weights"] for b in entry["baselines"]}
+    assert list(baselines) == ["uniform", "proportional", "unimax"]
+    assert baselines["proportional"]["web"] == pytest.approx(100 / 103, abs=1e-6)
+    # Five passes over 1B and three over 2B of 10B tokens are more than a third each.
+    assert baselines["unimax"]["web"] == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_the_mixture_of_least_change(run):
+    start = "web=0.7,code=0.1,books=0.2"
+    out, err = known(run, "--least-change", start, "--within", "1%", "-o", "m.yaml")
+    entry = written("m.yaml")
+    change = entry["least_change"]
+    assert change["start"] == {"web": 0.7, "code": 0.1, "books": 0.2}
+    assert change["loss"] == pytest.approx(1.01 * entry["loss"], rel=1e-6)
+    h, p = (np.array(list(change[name].values())) for name in ("weights", "start"))
+    assert change["divergence"] == pytest.approx(float(h @ np.log(h / p)), rel=1e-3)
+    assert "least change" in out
+    assert "loss 1% above the best" in out
+    # No mixture on a fine grid is nearer and as good.
+    grid = np.random.default_rng(0).dirichlet(np.ones(3), 20_000)
+    fit = load_fit("k.yaml")
+    mean = np.mean(list(fit.predict(1e9, 1e10, grid).values()), axis=0)
+    nearer = (grid * np.log(grid / p)).sum(axis=1) < change["divergence"] - 1e-6
+    assert not np.any(nearer & (mean <= change["loss"]))
+    assert nearer.any()
+    out, err = known(run, "--least-change", start, "--within", "1%", "--format", "json", "-o", "-")
+    assert json.loads(out) == change["weights"]
+    assert "note  the file has the mixture of least change, and not h*" in err
+
+
+def test_a_mixture_that_is_good_enough_is_not_changed(run):
+    known(run, "-o", "best.yaml")
+    known(run, "--least-change", "best.yaml", "-o", "m.yaml")
+    entry = written("m.yaml")
+    for domain, share in entry["least_change"]["weights"].items():
+        assert share == pytest.approx(entry["weights"][domain], abs=1e-4)
+
+
+def test_least_change_that_cannot_be(run):
+    text = refused(run, *BUDGET, "--least-change", "d0=0.5,d1=0.5", "--within", "0")
+    assert text.startswith("--within 0: it must be a share of the loss between 0 and 1")
+    text = refused(run, "--model-size", "1B,2B", "--tokens", "10B", "--least-change", "uniform")
+    assert text == "--least-change takes one budget, and not --each-target."
+    save_fit(
+        additive({"web": [9, 0.01, 0.01]}, {"web": [0.5] * 3}, ["web", "code", "books"]), "o.yaml"
+    )
+    text = refused(run, *BUDGET, "--least-change", "code=0.5,books=0.5", file="o.yaml")
+    assert text == (
+        "--least-change: no mixture without web, to which this one gives no weight, has a loss "
+        "within 0.2% of the best. Give them some weight, or more room by --within."
+    )
+
+
+def test_mosaic_streams(run):
+    out, _ = known(run, "--format", "mosaic", "-o", "-")
+    content = json.loads(out)
+    assert sum(round(1e6 * s["proportion"]) for s in content["streams"].values()) == 10**6
+    assert sum(content["domain_tokens"].values()) == pytest.approx(1e10, abs=3)
+    with open("p.yaml", "w", encoding="utf-8") as stream:
+        stream.write("web: /w\ncode: /c\nbooks: /b\n")
+    out, _ = known(run, "--format", "mosaic", "--prefixes", "p.yaml", "-o", "-")
+    assert json.loads(out)["streams"]["web"]["local"] == "/w"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--max-epochs", "3", "--max-epochs", "4"),
+            "--max-epochs: 3 and 4 are both for all",
+        ),
+        (("--max-epochs", "d9=4"), "--max-epochs d9=4: there is no domain 'd9'."),
+        (("--max-epochs", "d1=4"), "--max-epochs d1=4: passes over how many tokens?"),
+        (("--max-epochs", "d1=0", "--available", "d1=1B"), "--max-epochs d1=0: it must be"),
+    ],
+)
+def test_passes_that_cannot_be(run, options, said):
+    assert refused(run, *BUDGET, *options).startswith(said)

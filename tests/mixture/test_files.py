@@ -10,6 +10,7 @@ from random_fits import random_fit
 from mixfit.base.errors import InputError, UsageError
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import save_fit
+from mixfit.mixture.exports import export
 from mixfit.mixture.files import (
     mixtures_to_plain,
     parse_pairs,
@@ -17,7 +18,6 @@ from mixfit.mixture.files import (
     read_mixture,
     read_prefixes,
     read_tokens,
-    render,
     rounded,
 )
 from mixfit.mixture.planner import Planner, optimize
@@ -79,31 +79,31 @@ def test_a_study_is_written_too(fit, tmp_path):
 
 
 def test_formats(mixture, tmp_path):
-    weights = json.loads(render([mixture], "json", {}))
+    weights = json.loads(export([mixture.blend], "json", {}))
     assert sum(round(x * 1e6) for x in weights.values()) == 10**6
-    hf = json.loads(render([mixture], "hf", {}))
+    hf = json.loads(export([mixture.blend], "hf", {}))
     assert dict(zip(hf["domains"], hf["probabilities"], strict=True)) == weights
-    (tmp_path / "m.csv").write_text(render([mixture], "csv", {}))
+    (tmp_path / "m.csv").write_text(export([mixture.blend], "csv", {}))
     assert read_mixture(tmp_path / "m.csv") == weights
-    (tmp_path / "m.json").write_text(render([mixture], "json", {}))
+    (tmp_path / "m.json").write_text(export([mixture.blend], "json", {}))
     assert read_mixture(tmp_path / "m.json") == weights
     prefixes = {domain: f"/data/{domain}_text" for domain in mixture.domains}
-    parts = render([mixture], "megatron", prefixes).split()
+    parts = export([mixture.blend], "megatron", prefixes).split()
     blend = dict(zip(parts[1::2], map(float, parts[::2]), strict=True))
     assert blend == {prefixes[d]: w for d, w in weights.items() if w > 0}
 
 
 def test_formats_of_several_mixtures(mixture):
-    assert render([mixture, mixture], "csv", {}).count("\n") == 7
-    assert len(json.loads(render([mixture, mixture], "json", {}))) == 2
-    for form in ("hf", "megatron"):
+    assert export([mixture.blend, mixture.blend], "csv", {}).count("\n") == 7
+    assert len(json.loads(export([mixture.blend, mixture.blend], "json", {}))) == 2
+    for form in ("hf", "megatron", "mosaic"):
         with pytest.raises(UsageError, match="takes one mixture"):
-            render([mixture, mixture], form, {})
+            export([mixture.blend, mixture.blend], form, {})
 
 
 def test_a_blend_needs_every_prefix(mixture):
     with pytest.raises(UsageError, match="no prefix for"):
-        render([mixture], "megatron", {})
+        export([mixture.blend], "megatron", {})
 
 
 def test_reading_small_files(tmp_path):

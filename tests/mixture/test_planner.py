@@ -11,7 +11,7 @@ from mixfit.base.errors import UsageError
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.mixture.constraints import Constraints
-from mixfit.mixture.planner import Planner, jensen_shannon, optimize, target_weights
+from mixfit.mixture.planner import Planner, jensen_shannon, optimize
 from mixfit.runs.read import read_runs
 
 DOMAINS = ("arxiv", "book", "c4", "github", "commoncrawl", "stackexchange", "wikipedia")
@@ -27,7 +27,7 @@ def real_fit():
     if not REAL_RUNS.exists():
         pytest.skip("the real runs are not here")
     runs = read_runs(REAL_RUNS, where=["model_size>=3e8", "n_tokens>=3.9e9"])
-    return fit(runs, "additive", options=FitOptions(restarts=3, hops=3), jobs=1)
+    return fit(runs, "additive:none", options=FitOptions(restarts=3, hops=3), jobs=1)
 
 
 @pytest.fixture
@@ -93,21 +93,6 @@ def test_the_optimum_is_the_one_of_the_formula():
     C = np.array([1.0, 2.0, 0.5])
     found = optimize(additive({"t": C}, {"t": [0.5] * 3}, "abc"), model_size=1e9, tokens=1e9)
     np.testing.assert_allclose(found.weights, C**2 / (C**2).sum(), atol=1e-7)
-
-
-def test_target_weights(small):
-    assert target_weights(small, None) == dict.fromkeys(["t0", "t1", "t2"], 1 / 3)
-    assert target_weights(small, ["t1"]) == {"t1": 1.0}
-    assert target_weights(small, {"t*": 1, "t2": 2}) == {"t0": 0.25, "t1": 0.25, "t2": 0.5}
-    assert target_weights(small, {"t0": 1, "t1": 0}) == {"t0": 1.0}
-    for targets, words in (
-        ({"t0": -1}, "0 or more"),
-        ({"t0": 0}, "All target weights are 0"),
-        ({"x9": 1}, "no such target"),
-        ({"t00": 1}, "Did you mean 't0'"),
-    ):
-        with pytest.raises(UsageError, match=words):
-            target_weights(small, targets)
 
 
 def test_the_strength_of_the_pull_does_not_hang_on_the_scale_of_the_weights(small):

@@ -16,7 +16,11 @@ def test_rows_without_any_loss_are_dropped_with_a_note():
     assert len(runs) == 4
     assert runs.rows_read == 6
     assert [(n.code, n.text) for n in runs.notes] == [
-        ("no-loss", "2 rows have no loss at all: left out")
+        (
+            "no-loss",
+            "2 rows have no loss at all: left out, runs.csv: row 5 (line 6), "
+            "runs.csv: row 6 (line 7)",
+        )
     ]
 
 

@@ -1,0 +1,149 @@
+"""What the page on a fit says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from results import make_fit, make_runs, make_study
+
+from mixfit.evaluation.evaluate import evaluate
+from mixfit.fitting.result import Candidate, Choice, FitOptions
+from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.pooled import Pool, PooledLaw
+from mixfit.mixture.planner import Planner
+from mixfit.reports.document import Made, fit_command, sections_of, title_of
+from mixfit.reports.page import Code, Points, Section, Table
+from mixfit.runs.columns import Columns
+from mixfit.runs.runs import SourceFile
+
+MADE = Made("mixfit report fit.yaml", [("mixture", "m.yaml", "cd")], [("Python", "3")])
+
+
+def sections(fit, evaluation=None, study=None):
+    found = sections_of(fit, "fit.yaml", "ab", evaluation, study, {}, MADE)
+    return {section.heading: section.parts for section in found}
+
+
+def sentences(found):
+    (points,) = found["In short"]
+    return points.sentences
+
+
+def test_a_fit_alone():
+    found = sections(make_fit())
+    assert list(found) == [
+        "In short",
+        "What was fitted",
+        "Notes",
+        "What the words mean",
+        "Parameters of each domain",
+        "How to make this again",
+    ]
+    assert sentences(found) == [
+        "The additive law was fitted to 2 targets of runs with 2 mixtures of 2 domains; on the rows"
+        " fitted its mean relative error is 0.38%."
+    ]
+    law = "The law is L = E + 1 / sum C_i h_i^gamma_i + A N^-alpha + B D^-beta. Source:"
+    assert any(isinstance(part, str) and part.startswith(law) for part in found["What was fitted"])
+    tables = [part.caption for part in found["Parameters of each domain"]]
+    assert tables == ["Parameter C of each domain", "Parameter gamma of each domain"]
+
+
+@pytest.mark.parametrize(
+    ("fitted", "expected"),
+    [
+        (None, ["On all rows (3 rows) the", "It is not known which of them were fitted."]),
+        ([0, 1, 2], ["On the rows fitted (3 rows) the", "No other rows were predicted"]),
+        ([0, 1], ["On rows that were not fitted (1 row) the"]),
+    ],
+)
+def test_it_says_whether_the_rows_predicted_were_fitted(fitted, expected):
+    fit, runs = make_fit(), make_runs()
+    known = None if fitted is None else runs.select(np.array(fitted))
+    evaluation = evaluate(fit, runs, fitted_runs=known)
+    found = sections(fit, evaluation)
+    said = sentences(found)[1:]
+    assert len(said) == len(expected)
+    assert all(one.startswith(start) for one, start in zip(said, expected, strict=True))
+    if fitted == [0, 1]:
+        unseen = 100 * abs(evaluation.predicted["web"][2] / 2.8 - 1)
+        (table,) = (
+            part
+            for part in found["How well it predicts"]
+            if isinstance(part, Table) and "fitted" in part.caption
+        )
+        assert table.grid.rows[0] == ("web", "2", table.grid.rows[0][2], "1", f"{unseen:.2f}")
+
+
+def test_the_best_mixture_and_others():
+    found = sections(make_fit(), study=make_study())
+    assert sentences(found)[1:] == [
+        "The best mixture for 7B parameters is web 75.0%, co_de 25.0%.",
+        "Its predicted loss, 2.0000, is 11.11% below that of the uniform mixture, 2.2500.",
+    ]
+    study = replace(make_study(), baselines=(replace(make_study().baselines[0], loss=1.6),))
+    assert "is 25.00% above that of the uniform" in sentences(sections(make_fit(), study=study))[2]
+    labels = [part.caption for part in found["The mixture to train on"] if isinstance(part, Table)]
+    assert labels == ["The best mixture beside others", "Predicted losses", "Active constraints"]
+
+
+def test_notes_are_all_there_under_what_they_are_about():
+    fit = make_fit()
+    evaluation, study = evaluate(fit, make_runs()), make_study()
+    parts = sections(fit, evaluation, study)["Notes"]
+    assert parts[0] == "About the fit and the runs fitted:"
+    texts = [part.text for part in parts if not isinstance(part, str)]
+    assert len(texts) == 1 + len(evaluation.notes) + len(study.mixture.notes)
+    quiet = replace(fit, targets={n: replace(t, notes=()) for n, t in fit.targets.items()})
+    assert sections(quiet)["Notes"] == ("Nothing was found to warn of.",)
+
+
+def test_how_to_make_it_again():
+    parts = sections(make_fit())["How to make this again"]
+    codes = [part.text for part in parts if isinstance(part, Code)]
+    assert codes == [
+        "mixfit fit RUNS --law additive:none --weights web --weights code --targets web"
+        " --targets 'm|<a>_t_h' -o fit.yaml",
+        "mixfit report fit.yaml",
+    ]
+    files, versions = (part.grid.rows for part in parts if isinstance(part, Table))
+    assert files == (("fit", "fit.yaml", "ab"), ("mixture", "m.yaml", "cd"))
+    assert versions[1:] == (("Python", "3"),)
+
+
+def test_a_command_says_what_is_not_usual():
+    fit = make_fit()
+    columns = Columns("size", 1e10, {"a": "weight_a"}, {"b": "loss_b"})
+    files = (SourceFile("my runs.csv", "00", 4),)
+    data = replace(fit.data, files=files, columns=columns, where=("step>=10",))
+    own = replace(
+        fit,
+        data=data,
+        law=PooledLaw(CATALOGUE["joint"], Pool(0.01)),
+        options=FitOptions(delta=0.01, seed=7, hops=3),
+    )
+    assert fit_command(own, "f.yaml") == (
+        "mixfit fit 'my runs.csv' --law joint:0.01 --where 'step>=10' --model-size size"
+        " --set n_tokens=10000000000 --delta 0.01 --hops 3 --seed 7 -o f.yaml"
+    )
+    choice = Choice(law="joint", reason="it is best", candidates=(Candidate("joint", 3, 1.0, 0.1),))
+    assert "--law auto " in fit_command(replace(own, selection=choice), "f.yaml")
+
+
+def test_title():
+    assert title_of(make_fit(), "fit.yaml") == (
+        "The additive law of fit.yaml",
+        "Fitted with mixfit to runs: 2 mixtures of 2 domains, 100M to 1.24B parameters, 2B to 46.1B"
+        " tokens.",
+    )
+
+
+def test_of_real_results_every_part_can_be_shown():
+    fit = make_fit()
+    planner = Planner(fit)
+    study = planner.study(planner.best(1e9, 1e10))
+    found = sections_of(fit, "f", "0", evaluate(fit, make_runs()), study, {}, MADE)
+    assert all(isinstance(section, Section) for section in found)
+    assert isinstance(found[0].parts[0], Points)
