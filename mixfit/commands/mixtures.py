@@ -275,7 +275,7 @@ def included(
     """
     found: dict[str, Array] = {}
     for text in texts:
-        for piece in [text] if _is_pairs(text) else text.split(","):
+        for piece in [text] if is_pairs(text) else text.split(","):
             for name, mixture in _included(piece.strip(), domains, asked, tokens).items():
                 if name in found:
                     raise UsageError(f"--include {piece}: {name} stands twice.")
@@ -301,7 +301,7 @@ def _included(
                 + ("." if text == PROPORTIONAL else ", and --tokens for which they last.")
             )
         return {text: mixture}
-    if _is_pairs(text):
+    if is_pairs(text):
         return {text: mixture_of(parse_pairs(text, "--include"), domains, option)}
     name, equals, file = text.partition("=")
     weights = read_mixture(file if equals else text)
