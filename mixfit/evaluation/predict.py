@@ -120,9 +120,9 @@ def predictions_of(fit: Fit, names: Sequence[str], N: Array, D: Array, h: Array)
                 " leave some out"
             )
             notes.append(Note("no-interval", text))
-    for what, unit, values, fitted in (
-        ("size", "", N, fit.data.model_size),
-        ("length", " tokens", D, fit.data.tokens),
+    for code, what, unit, values, fitted in (
+        ("model-size", "size", "", N, fit.data.model_size),
+        ("tokens", "length", " tokens", D, fit.data.tokens),
     ):
         beyond = values.max() / fitted.max
         if beyond > 1.0001:
@@ -130,7 +130,7 @@ def predictions_of(fit: Fit, names: Sequence[str], N: Array, D: Array, h: Array)
                 f"{short(float(values.max()))}{unit} is {beyond:.2g} times the largest {what}"
                 f" fitted, {short(fitted.max)}"
             )
-            notes.append(Note(f"{what}-outside", text))
+            notes.append(Note(f"{code}-outside", text))
     transforms = fit.data.columns.transforms or {}
     loss = {target: undone(x, transforms.get(target)) for target, x in fit.predict(N, D, h).items()}
     known = {target: _undone(own, transforms.get(target)) for target, own in known.items()}

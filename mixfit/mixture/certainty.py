@@ -171,9 +171,9 @@ def _notes(error: float, gains: dict[str, Gain], found: int, count: int) -> list
     notes = []
     if error > _ALARM:
         text = (
-            f"the parameters alone leave the loss at h* unsure by {error:.2f}% (a standard error):"
-            f" above {_ALARM:g}% many such picks were wrong. Train more mixtures, take a smaller law"
-            " or keep to weights that runs had"
+            f"the parameters alone leave the loss at h* unsure by {error:.2f}%, a standard error;"
+            f" above {_ALARM:g}% many such picks were wrong. Train more mixtures, take a smaller"
+            " law, or bound the weights to what runs had"
         )
         notes.append(Note("unsure-optimum", text))
     alike = [f"{name} ({own.probability:.0%})" for name, own in gains.items() if _alike(own)]
