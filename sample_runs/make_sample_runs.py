@@ -170,9 +170,10 @@ def draw_params(law: str, k: int, own: int | None, rng: np.random.Generator) -> 
     uniform = np.full((1, k), 1.0 / k)
     sizes = formula.summand_values(theta, np.array([REFERENCE_N]), np.array([REFERENCE_D]), uniform)
     factors = np.ones(len(sizes))
-    for index, term in enumerate(formula.law.terms):
-        if term.role in TERM_SIZES:
-            factors[index] = rng.uniform(*TERM_SIZES[term.role]) / sizes[index, 0]
+    for index, summand in enumerate(formula.law.summands):
+        size = sum(rng.uniform(*TERM_SIZES[t.role]) for t in summand if t.role in TERM_SIZES)
+        if size > 0:
+            factors[index] = size / sizes[index, 0]
     params = formula.natural(formula.rescaled(theta, factors))
     return {name: np.array([float(f"{x:.4g}") for x in p]) for name, p in params.items()}
 
