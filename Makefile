@@ -8,10 +8,11 @@ BIN = .venv/bin
 .PHONY: demo test lint bench gallery clean
 
 demo: .venv/.installed
-	$(BIN)/mixfit fit sample_runs/additive.csv --law additive -o fit.yaml
+	$(BIN)/mixfit fit sample_runs/additive.csv --law additive --resamples 100 -o fit.yaml
 	mkdir -p build
 	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv --plot build/observed.png
 	$(BIN)/mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml --plot build/weights.png
+	$(BIN)/mixfit predict fit.yaml --mixture mixture.yaml --model-size 7B --tokens 150B
 
 # A file of tests goes to one of two processes, so that what its tests share is made once.
 PROCESSES ?= 2
@@ -48,4 +49,4 @@ gallery: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist fit.yaml mixture.yaml
+	rm -rf .venv build dist fit.yaml fit.resamples.parquet mixture.yaml

@@ -32,9 +32,12 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.evaluation.comparison import Comparison as Comparison
     from mixfit.evaluation.evaluate import Evaluation as Evaluation
     from mixfit.evaluation.evaluate import evaluate as evaluate
+    from mixfit.evaluation.predict import Predictions as Predictions
+    from mixfit.evaluation.predict import predict_losses as predict_losses
     from mixfit.fitting.file import load_fit as load_fit
     from mixfit.fitting.file import save_fit as save_fit
     from mixfit.fitting.fit import fit as fit
+    from mixfit.fitting.resamples import resample as resample
     from mixfit.fitting.result import Fit as Fit
     from mixfit.fitting.result import FitOptions as FitOptions
     from mixfit.fitting.result import TargetFit as TargetFit
@@ -58,8 +61,10 @@ _NAMES = {
     "evaluation.compare": ("compare_laws",),
     "evaluation.comparison": ("Comparison",),
     "evaluation.evaluate": ("Evaluation", "evaluate"),
+    "evaluation.predict": ("Predictions", "predict_losses"),
     "fitting.file": ("load_fit", "save_fit"),
     "fitting.fit": ("fit",),
+    "fitting.resamples": ("resample",),
     "fitting.result": ("Fit", "FitOptions", "TargetFit"),
     "mixture.constraints": ("Constraints",),
     "mixture.planner": ("Planner", "optimize"),

@@ -23,6 +23,7 @@ from mixfit.commands.fit import fit
 from mixfit.commands.laws import laws
 from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
+from mixfit.commands.predict import predict
 from mixfit.commands.report import report
 from mixfit.commands.schema import schema
 from mixfit.commands.settings import defaults_of, read_settings
@@ -46,6 +47,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "eval": evaluate,
     "compare": compare,
     "optimize": optimize,
+    "predict": predict,
     "report": report,
     "laws": laws,
     "config": config,

@@ -73,6 +73,28 @@ def fixed(value: float, decimals: int = 2, *, sign: bool = False) -> str:
     return f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
 
 
+def measured(value: float, deviation: float) -> str:
+    """Write a number and its standard deviation, rounded to what they are worth.
+
+    >>> measured(1.2345, 0.0432), measured(1.2345, 0.0132), measured(412.3, 23.0)
+    ('1.23 ± 0.04', '1.234 ± 0.013', '410 ± 20')
+    >>> measured(1.25, 0.0), measured(0.5, float("inf"))
+    ('1.25', '0.5 ± inf')
+    """
+    if not (math.isfinite(value) and math.isfinite(deviation)):
+        return f"{number(value)} ± {deviation:g}"
+    if deviation <= 0:
+        return number(value)
+    digits = math.floor(math.log10(deviation))
+    if deviation < 2 * 10.0**digits:  # 0.013 would lose much as 0.01
+        digits -= 1
+    decimals = max(-digits, 0)
+    if decimals > 4 or digits > 3:
+        return f"{value:.2e} ± {deviation:.0e}"
+    rounded = (round(x, -digits) for x in (value, deviation))
+    return " ± ".join(f"{x:.{decimals}f}" for x in rounded)
+
+
 def parse_number(text: str) -> float:
     """Read a finite number, with K, M, B or T for thousands to trillions.
 

@@ -31,6 +31,14 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    resamples: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            help="Fit again so often with random weights on the mixtures, such as 200, for"
+            " intervals of parameters, predictions and optima; 0 for none.",
+        ),
+    ] = 0,
     delta: given.Delta = None,
     solver: given.Solver = None,
     restarts: given.Restarts = None,
@@ -50,6 +58,7 @@ def fit(
     from mixfit.base.files import check_out
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
+    from mixfit.fitting.resample_file import resample_path
     from mixfit.fitting.result import FitOptions
     from mixfit.laws.pooled import AUTO, parse_law
     from mixfit.reports.fit import report_fit
@@ -58,6 +67,13 @@ def fit(
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
     check_out(out, [*runs, *(table.join or ())])
+    beside = None
+    if resamples:
+        if out == "-":
+            raise UsageError("--resamples writes a file beside the fit: give --out a name, not -.")
+        if out is not None:
+            beside = str(resample_path(out))
+            check_out(beside, runs)
     chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
     checkpoints = table.read(runs)
     check_out(out, checkpoints.paths)
@@ -68,9 +84,14 @@ def fit(
         fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
     else:
         fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
+    if resamples:
+        from mixfit.fitting.resamples import resample
+
+        fitted = resample(fitted, checkpoints, resamples, seed=seed, jobs=executor)
     finish(
         out,
         lambda path: save_fit(fitted, path),
         lambda: report_fit(fitted, checkpoints),
         quiet=quiet,
+        also_written=[beside],
     )

@@ -275,7 +275,7 @@ def included(
     """
     found: dict[str, Array] = {}
     for text in texts:
-        for piece in [text] if _is_pairs(text) else text.split(","):
+        for piece in [text] if is_pairs(text) else text.split(","):
             for name, mixture in _included(piece.strip(), domains, asked, tokens).items():
                 if name in found:
                     raise UsageError(f"--include {piece}: {name} stands twice.")
@@ -301,7 +301,7 @@ def _included(
                 + ("." if text == PROPORTIONAL else ", and --tokens for which they last.")
             )
         return {text: mixture}
-    if _is_pairs(text):
+    if is_pairs(text):
         return {text: mixture_of(parse_pairs(text, "--include"), domains, option)}
     name, equals, file = text.partition("=")
     weights = read_mixture(file if equals else text)
@@ -314,9 +314,9 @@ def baselines(texts: Texts, fit: Fit) -> dict[str, Array]:
     for text in texts:
         option = f"--baseline {text}"
         name, equals, file = text.partition("=")
-        if _is_pairs(text):
+        if is_pairs(text):
             name, weights = f"given {len(mixtures) + 1}", parse_pairs(text, "--baseline")
-        elif equals and _is_pairs(file):
+        elif equals and is_pairs(file):
             weights = parse_pairs(file, "--baseline")
         elif equals and name:
             weights = read_mixture(file)
@@ -413,7 +413,7 @@ def _epochs(texts: Texts) -> tuple[float, dict[str, float]]:
 
 def _available(texts: Texts) -> dict[str, float]:
     maps = [
-        parse_pairs(text, "--available") if _is_pairs(text) else read_tokens(text) for text in texts
+        parse_pairs(text, "--available") if is_pairs(text) else read_tokens(text) for text in texts
     ]
     return _merged(maps, "--available")
 
@@ -447,7 +447,7 @@ def _no_worse(
     mixture: dict[str, float] | None = None
     for text in texts:
         # One pair is a target's loss; a mixture of one domain can be written in a file.
-        if _is_pairs(text) and "," not in text:
+        if is_pairs(text) and "," not in text:
             losses |= _as_losses(parse_pairs(text, "--no-worse-than"), fit)
         elif mixture is None:
             mixture = _mixture(text, "--no-worse-than", fit, observed)
@@ -478,10 +478,10 @@ def _mixture(text: str, option: str, fit: Fit, observed: Array) -> dict[str, flo
             )
         mean = observed.mean(axis=0)
         return dict(zip(fit.domains, mean.tolist(), strict=True))
-    return parse_pairs(text, option) if _is_pairs(text) else read_mixture(text)
+    return parse_pairs(text, option) if is_pairs(text) else read_mixture(text)
 
 
-def _is_pairs(text: str) -> bool:
+def is_pairs(text: str) -> bool:
     """Tell whether a text is ``name=number[,name=number...]``."""
     try:
         parse_pairs(text, "")

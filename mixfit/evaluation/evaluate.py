@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
 from mixfit.base.numbers import short
 from mixfit.base.shown import Drawn, Shown
+from mixfit.fitting.uncertainty import intervals
 from mixfit.runs.splits import rows_among
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array, Mask
     from mixfit.fitting.result import Fit
+    from mixfit.fitting.uncertainty import Intervals
     from mixfit.runs.runs import Runs
 
 ALL_SIZES = None
@@ -34,12 +36,15 @@ class Score:
         mre: mean relative error, in percent.
         bias: mean of (prediction - observation) / observation, in percent.
         rank: Spearman's correlation, NaN where it is not defined.
+        inside: the share of observed losses inside their 90% intervals, in percent; None where the
+            fit has no intervals for them.
     """
 
     rows: int
     mre: float
     bias: float
     rank: float
+    inside: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,7 @@ class Evaluation(Shown, Drawn):
         fit: that predicted.
         runs: that were predicted.
         fitted: which of their rows (rows,) the fit was made on; None where that is not known.
+        intervals: target to predictions with intervals; empty where the fit was not resampled.
     """
 
     model_sizes: tuple[float, ...]
@@ -66,6 +72,7 @@ class Evaluation(Shown, Drawn):
     fit: Fit
     runs: Runs
     fitted: Mask | None = None
+    intervals: dict[str, Intervals] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -109,21 +116,34 @@ def evaluate(fit: Fit, runs: Runs, *, fitted_runs: Runs | None = None) -> Evalua
         )
     sizes = tuple(float(size) for size in np.unique(runs.N))
     scores: dict[tuple[str, float | None], Score] = {}
-    predicted = {}
+    predicted, known = {}, {}
     for target in targets:
         predicted[target] = fit.targets[target].predict(runs.N, runs.D, runs.h)
+        if fit.resamples is not None:
+            known[target] = intervals(fit, target, runs.N, runs.D, runs.h)
         observed = runs.losses_of(target)
         for size in (*sizes, ALL_SIZES):
             chosen = ~np.isnan(observed) & ((size == runs.N) if size is not ALL_SIZES else True)
             if chosen.any():
-                scores[target, size] = score_of(predicted[target][chosen], observed[chosen])
+                score = score_of(predicted[target][chosen], observed[chosen])
+                if target in known:
+                    score = replace(score, inside=_inside(known[target], observed, chosen))
+                scores[target, size] = score
     average = {
         size: mean_of([scores[t, size] for t in targets if (t, size) in scores])
         for size in (*sizes, ALL_SIZES)
     }
     fitted = None if fitted_runs is None else rows_among(runs, fitted_runs)
     notes = _notes(fit, runs, targets)
-    return Evaluation(sizes, scores, average, predicted, notes, fit, runs, fitted)
+    return Evaluation(sizes, scores, average, predicted, notes, fit, runs, fitted, known)
+
+
+def _inside(known: Intervals, observed: Array, chosen: Mask) -> float | None:
+    """Give the share of some losses inside their intervals; None where some have none."""
+    low, high, own = known.low[chosen], known.high[chosen], observed[chosen]
+    if np.isnan(low).any():
+        return None
+    return float(100 * np.mean((low <= own) & (own <= high)))
 
 
 def score_of(predicted: Array, observed: Array) -> Score:
@@ -139,11 +159,13 @@ def score_of(predicted: Array, observed: Array) -> Score:
 def mean_of(scores: Sequence[Score]) -> Score:
     """Average scores; rows are added up, and what has no rank has no say in the rank."""
     ranks = [score.rank for score in scores if not np.isnan(score.rank)]
+    inside = [score.inside for score in scores if score.inside is not None]
     return Score(
         rows=sum(score.rows for score in scores),
         mre=float(np.mean([score.mre for score in scores])),
         bias=float(np.mean([score.bias for score in scores])),
         rank=float(np.mean(ranks)) if ranks else float("nan"),
+        inside=float(np.mean(inside)) if inside else None,
     )
 
 

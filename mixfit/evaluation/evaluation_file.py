@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mixfit.base.errors import Note  # noqa: TC001, the eval file is written by its type
@@ -36,6 +36,7 @@ class ScoreRow:
     mre: Blank
     bias: Blank
     rank: Blank
+    inside: Omitted[float] = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _rows(evaluation: Evaluation) -> tuple[ScoreRow, ...]:
     def row(target: str, size: float | None, score: Score) -> ScoreRow:
-        return ScoreRow(target, size, score.rows, score.mre, score.bias, score.rank)
+        return ScoreRow(target, size, *astuple(score))
 
     return (
         *(row(target, size, score) for (target, size), score in evaluation.scores.items()),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mixfit.base.errors import UsageError
 from mixfit.base.files import writing
 from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mixfit.evaluation.evaluate import Evaluation
     from mixfit.runs.runs import Runs
 
@@ -29,6 +33,8 @@ def check_predictions_path(path: str) -> None:
 def save_predictions(evaluation: Evaluation, runs: Runs, path: str) -> None:
     """Write a row for each checkpoint: mixture, N, D, and for each target observed and predicted.
 
+    Where the fit was resampled, the ends of the 90% interval stand beside: ``web_low`` and so on.
+
     Raises:
         UsageError: if the path says neither CSV nor Parquet.
         InputError: if the file cannot be written.
@@ -46,7 +52,20 @@ def save_predictions(evaluation: Evaluation, runs: Runs, path: str) -> None:
         name = f"{target}_loss" if how is None else target
         columns[name] = pa.array(observed, from_pandas=True)
         columns[f"{target}_predicted"] = undone(evaluation.predicted[target], how)
-    table = pa.table(columns)
+        if target in evaluation.intervals:
+            own = evaluation.intervals[target]
+            ends = [undone(own.low, how), undone(own.high, how)]
+            for name, values in (("low", np.minimum(*ends)), ("high", np.maximum(*ends))):
+                columns[f"{target}_{name}"] = pa.array(values, from_pandas=True)
+    save_table(pa.table(columns), path)
+
+
+def save_table(table: pa.Table, path: str) -> None:
+    """Write a table as CSV or Parquet, as its path says.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     with writing(path) as part:
         if Path(path).suffix.lower() == ".csv":
             import pyarrow.csv

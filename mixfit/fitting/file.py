@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest
+from mixfit.base.errors import InputError, NotApplicableError, Note, UsageError, nearest, parameter
 from mixfit.base.plain import (
     Key,
     NotNegative,
@@ -19,6 +20,7 @@ from mixfit.base.plain import (
     without_targets,
     write_document,
 )
+from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
     Choice,
     Fit,
@@ -27,14 +29,20 @@ from mixfit.fitting.result import (
     PoolPath,
     TargetFit,
 )
+from mixfit.fitting.uncertainty import (  # noqa: TC001, the fit file reads them by their types
+    Ends,
+    Errors,
+    Params,
+    ResampleFile,
+)
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.law import OURS
 from mixfit.laws.pooled import NONE, Pool, PooledLaw, pooled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from pathlib import Path
 
+    from mixfit.base.arrays import Array
     from mixfit.laws.law import Law
 
 
@@ -56,11 +64,13 @@ class StoredTarget:
     """A `TargetFit`, with its parameters by domain; the law and the domains stand elsewhere."""
 
     rows: int
-    params: dict[str, dict[str, float] | float]
+    params: Params
     huber: NotNegative
     mre: NotNegative
     status: str
     effective: Annotated[dict[str, float] | None, Key(omit=True, least=0)] = None
+    low: Ends = None
+    high: Ends = None
     notes: tuple[Note, ...] = ()
 
 
@@ -75,11 +85,18 @@ class FitFile:
     notes: tuple[Note, ...]
     selection: Omitted[Choice] = None
     pooling: Omitted[PoolPath] = None
+    resamples: Omitted[ResampleFile] = None
+    errors: Omitted[Errors] = None
     targets: dict[str, StoredTarget]
 
 
-def fit_to_plain(fit: Fit) -> dict[str, Any]:
-    """Give a fit as plain data, as it stands in a fit file."""
+def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, Any]:
+    """Give a fit as plain data, as it stands in a fit file.
+
+    Args:
+        fit: the fit.
+        resamples: the file that its resamples stand in.
+    """
     return to_document(
         FIT_SCHEMA,
         FitFile(
@@ -90,35 +107,59 @@ def fit_to_plain(fit: Fit) -> dict[str, Any]:
             notes=without_targets(fit.notes),
             selection=fit.selection,
             pooling=fit.pool_path,
-            targets={name: _stored_target(target) for name, target in fit.targets.items()},
+            resamples=resamples,
+            errors=fit.errors,
+            targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
 
 
-def _stored_target(target: TargetFit) -> StoredTarget:
-    params: dict[str, dict[str, float] | float] = {}
-    for group in target.form.groups:
-        numbers = [float(x) for x in target.params[group.name]]
-        by_domain = group.per_domain
-        params[group.name] = (
-            dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
-        )
+def _stored_target(fit: Fit, target: TargetFit) -> StoredTarget:
+    low, high = None, None
+    if fit.resamples is not None:
+        low, high = (_by_domain(target, x) for x in fit.resamples.intervals(target.target))
     own = {name: getattr(target, name) for name in ("rows", "huber", "mre", "status")}
     return StoredTarget(
         **own,
-        params=params,
+        params=_by_domain(target, target.params),
         effective=target.effective or None,
+        low=low,
+        high=high,
         notes=without_targets(target.notes),
     )
+
+
+def _by_domain(target: TargetFit, params: Mapping[str, Array]) -> Params:
+    """Give natural parameters as a file has them: a number, or domain to number."""
+    found: Params = {}
+    for group in target.form.groups:
+        numbers = [float(x) for x in params[group.name]]
+        by_domain = group.per_domain
+        found[group.name] = (
+            dict(zip(target.domains, numbers, strict=True)) if by_domain else numbers[0]
+        )
+    return found
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
     """Write a fit file, as JSON where its name ends in ``.json``; ``-`` is standard output.
 
+    Its resamples, if there are any, stand in a file beside it.
+
     Raises:
         InputError: if it cannot be written.
+        UsageError: if there are resamples, and no place beside the file for them.
     """
-    write_document(path, fit_to_plain(fit))
+    stored = None
+    if fit.resamples is not None:
+        if str(path) == "-":
+            raise UsageError(
+                f"{parameter('resamples')} stand in a file beside the fit: give"
+                f" {parameter('out')} the name of a file."
+            )
+        forms = {name: target.form for name, target in fit.targets.items()}
+        stored = save_resamples(fit.resamples, forms, fit.domains, path)
+    write_document(path, fit_to_plain(fit, stored))
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -143,15 +184,25 @@ def load_fit(path: str | Path) -> Fit:
         name: _target_of(name, target, law.law, file.domains, top.at("targets", name, "params"))
         for name, target in file.targets.items()
     }
+    notes, resamples = file.notes, None
+    if file.resamples is not None:
+        forms = {name: target.form for name, target in targets.items()}
+        found = load_resamples(file.resamples, forms, file.domains, path)
+        if isinstance(found, Note):
+            notes = (*notes, found)
+        else:
+            resamples = found
     return Fit(
         law=law,
         domains=file.domains,
         options=FitOptions(**options),
         data=file.data,
         targets=targets,
-        notes=file.notes,
+        notes=notes,
         selection=file.selection,
         pool_path=file.pooling,
+        resamples=resamples,
+        errors=file.errors,
     )
 
 
@@ -171,6 +222,7 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
         (data.at("columns", "weights"), file.data.columns.weights),
     ):
         yield from _misnamed(names, file.domains, where)
+    yield from _faults_of_resamples(file, top)
     for domain, own in file.data.weights.items():
         if not 0 <= own.min <= own.max <= 1:
             yield data.at("weights", domain), "must have 0 <= min <= max <= 1."
@@ -178,6 +230,15 @@ def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
         for name, trial in (("domains", file.pooling.domains), ("targets", file.pooling.targets)):
             if trial is not None and not len(trial.values) == len(trial.mre) == len(trial.mean):
                 yield top.at("pooling", name), "must have one error for each of its values."
+
+
+def _faults_of_resamples(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:
+    if (file.resamples is None) != (file.errors is None):
+        yield top.at("errors"), "stands beside 'resamples', and not alone. Make the file anew."
+    if file.errors is not None:
+        yield from _misnamed(file.errors.noise, file.targets, top.at("errors", "noise"))
+    if file.resamples is not None and Path(file.resamples.file).name != file.resamples.file:
+        yield top.at("resamples", "file"), "must be a name without directories."
 
 
 def _misnamed(
@@ -212,9 +273,9 @@ def _target_of(
             params[group.name] = np.array([own[domain] for domain in domains])
         else:
             params[group.name] = np.array([own])
-    for parameter, index, what in form.impossible(params):
-        keys = (parameter,) if index is None else (parameter, domains[index])
-        number = params[parameter][index or 0]
+    for name_of_it, index, what in form.impossible(params):
+        keys = (name_of_it,) if index is None else (name_of_it, domains[index])
+        number = params[name_of_it][index or 0]
         raise place.at(*keys).error(f"is {number:g}; it must be {what}.")
     return TargetFit(
         target=name,

@@ -13,6 +13,7 @@ from mixfit.base.plain import Blank, Key, Omitted
 from mixfit.base.shown import Drawn, Shown
 from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
+from mixfit.fitting.uncertainty import intervals
 from mixfit.laws.formula import Formula
 from mixfit.laws.law import OURS
 from mixfit.runs.columns import Columns  # noqa: TC001, the fit file reads it by its type
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mixfit.base.arrays import Array
+    from mixfit.fitting.uncertainty import Errors, Intervals, Resamples
     from mixfit.laws.law import Law, Treatment
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
@@ -351,6 +353,8 @@ class Fit(Shown, Drawn):
         notes: about all targets, or about the data.
         selection: how the law was chosen, where `mixfit.evaluation.choose` chose it.
         pool_path: how it was chosen how hard to pool, where it was.
+        resamples: its parameters under random weights on the mixtures, where it was resampled.
+        errors: what predictions may be off by besides, likewise.
     """
 
     law: PooledLaw
@@ -361,6 +365,8 @@ class Fit(Shown, Drawn):
     notes: tuple[Note, ...] = ()
     selection: Choice | None = None
     pool_path: PoolPath | None = None
+    resamples: Resamples | None = None
+    errors: Errors | None = None
 
     def __repr__(self) -> str:
         mean = np.mean([target.mre for target in self.targets.values()])
@@ -410,3 +416,20 @@ class Fit(Shown, Drawn):
         """
         N, D, h = rows_of(N, D, h, self.domains, self.data.columns)
         return {name: target.predict(N, D, h) for name, target in self.targets.items()}
+
+    def predict_intervals(
+        self,
+        N: ArrayLike | pd.DataFrame,
+        D: ArrayLike | None = None,
+        h: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    ) -> dict[str, Intervals]:
+        """Predict the losses of training runs with their 90% intervals; arguments as in `predict`.
+
+        Returns:
+            Target to predicted losses with both ends, each (rows,).
+
+        Raises:
+            UsageError: as `predict`, and where the fit has no resamples (see `mixfit.resample`).
+        """
+        N, D, h = rows_of(N, D, h, self.domains, self.data.columns)
+        return {name: intervals(self, name, N, D, h) for name in self.targets}

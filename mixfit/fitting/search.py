@@ -177,13 +177,14 @@ class TargetSearch:
         theta = self.solve(law.within(GRID[0])).theta if start is None else start
         thetas = [theta] if start is None else []
         for strength in strengths[len(thetas) :]:
-            objective = replace(self.objective(law.within(strength)), blocks=self._rough_blocks)
+            objective = replace(self.objective(law.within(strength)), blocks=self.rough_blocks)
             theta = descend(objective, theta, tolerance=tolerance).theta
             thetas.append(theta)
         return thetas
 
     @cached_property
-    def _rough_blocks(self) -> Blocks:
+    def rough_blocks(self) -> Blocks:
+        """The rows, of large tables some of each mixture."""
         names = [zlib.crc32(name.encode()) for name in (self.rows.target, "path")]
         return sampled(
             self._blocks, _ENOUGH_ROWS, np.random.default_rng([self.options.seed, *names])

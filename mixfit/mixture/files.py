@@ -139,6 +139,21 @@ def _plain_study(study: Study) -> dict[str, Any]:
             for baseline in study.baselines
         ],
     }
+    if (sure := study.certainty) is not None:
+        plain["certainty"] = {
+            "resamples": sure.count,
+            "weights": {
+                domain: {"low": round(float(low), 4), "high": round(float(high), 4)}
+                for domain, (low, high) in zip(domains, sure.weights, strict=True)
+            },
+            "loss": {"low": _digits(sure.low), "high": _digits(sure.high)},
+            "standard_error": float(f"{sure.standard_error:.4g}"),
+            "gains": [
+                {"name": name, **{key: float(f"{x:.4g}") for key, x in vars(gain).items()}}
+                for name, gain in sure.gains.items()
+            ],
+            "notes": [{"code": note.code, "text": note.text} for note in sure.notes],
+        }
     if free is not None:
         plain["unconstrained"] = {"weights": shares(free), "loss": _digits(free.loss)}
         plain["costs"] = [{"constraint": c.label, "cost": _digits(c.cost)} for c in study.costs]

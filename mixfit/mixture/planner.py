@@ -21,6 +21,7 @@ import numpy as np
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.base.targets import target_weights
+from mixfit.mixture.certainty import certainty_of
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
 from mixfit.mixture.losses_of_h import LossesOfH
@@ -282,6 +283,9 @@ class Planner:
                 )
             nearest_one = here.least_change(mixture, least_change, within)
         constrained = self.question.constraints.any
+        certainty = None
+        if self.question.fit.resamples is not None:
+            certainty = certainty_of(self.question, mixture, compared)
         return Study(
             mixture=mixture,
             ranges=here.ranges(mixture),
@@ -289,6 +293,7 @@ class Planner:
             unconstrained=self.question.unconstrained().at(*budget).best() if constrained else None,
             costs=here.costs(mixture) if constrained else (),
             least_change=nearest_one,
+            certainty=certainty,
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
+    from mixfit.mixture.certainty import Certainty
 
 CERTIFIED = 1e-6  # of the objective
 
@@ -178,6 +179,7 @@ class Study(Shown, Drawn):
         costs: what each constraint that the mixture leans on costs.
         least_change: the mixture nearest to one in use that is nearly as good, where one is asked
             for.
+        certainty: over resamples of the fit, where it has some.
     """
 
     mixture: Mixture
@@ -186,6 +188,7 @@ class Study(Shown, Drawn):
     unconstrained: Mixture | None
     costs: tuple[Cost, ...]
     least_change: LeastChange | None = None
+    certainty: Certainty | None = None
 
     @property
     def blend(self) -> Blend:

@@ -58,6 +58,37 @@ class StoredChange:
     predicted_loss: dict[str, float]
 
 
+@dataclass(frozen=True)
+class StoredEnds:
+    """The ends of a 90% interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class StoredGain:
+    """A `Gain`, with the name of what is gained over."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class StoredCertainty:
+    """A `Certainty`, with the ends of weights by domain."""
+
+    resamples: int
+    weights: dict[str, StoredEnds]
+    loss: StoredEnds
+    standard_error: float
+    gains: tuple[StoredGain, ...]
+    notes: tuple[Note, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoredMixture:
     """A `Mixture`, with what is known of it where it is the only one."""
@@ -78,6 +109,7 @@ class StoredMixture:
     distance_to_corner: Omitted[float] = None
     as_good: Omitted[dict[str, Range]] = None
     baselines: Omitted[tuple[StoredBaseline, ...]] = None
+    certainty: Omitted[StoredCertainty] = None
     unconstrained: Omitted[StoredFree] = None
     costs: Omitted[tuple[StoredCost, ...]] = None
     least_change: Omitted[StoredChange] = None

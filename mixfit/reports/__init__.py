@@ -21,6 +21,7 @@ _REPORTS = {
     "Evaluation": ("evaluate", "report_evaluation"),
     "Fit": ("fit", "report_fit"),
     "Mixture": ("optimize", "report_mixture"),
+    "Predictions": ("predict", "report_predictions"),
     "Runs": ("runs", "report_runs"),
     "Study": ("optimize", "report_study"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mixfit.base.numbers import distinct, fixed
+from mixfit.base.numbers import distinct, fixed, short
 from mixfit.evaluation.evaluate import ALL_SIZES
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
@@ -15,7 +15,22 @@ if TYPE_CHECKING:
 def report_evaluation(evaluation: Evaluation, title: str = "") -> Report:
     """Report on an evaluation under a title, which may be empty."""
     first_line = (title, "") if title else ()
-    return Report((*first_line, _scores(evaluation), ""), remarks_of(evaluation.notes))
+    blocks = (*first_line, _scores(evaluation), "", *_coverage(evaluation))
+    return Report(blocks, remarks_of(evaluation.notes))
+
+
+def _coverage(evaluation: Evaluation) -> tuple[str, ...]:
+    """Say which share of the losses their intervals hold, by model size."""
+    known = {size: score.inside for size, score in evaluation.average.items()}
+    if known[ALL_SIZES] is None:
+        return ()
+    text = f"inside the 90% intervals: {known[ALL_SIZES]:.0f}% of the losses"
+    by_size = [
+        f"{share:.0f}% at {short(size)}"
+        for size, share in known.items()
+        if size is not ALL_SIZES and share is not None
+    ]
+    return (f"{text} ({', '.join(by_size)})" if len(by_size) > 1 else text, "")
 
 
 def _scores(evaluation: Evaluation) -> Grid:
@@ -24,12 +39,17 @@ def _scores(evaluation: Evaluation) -> Grid:
     headers = ["target", "rows", *(f"{label}\nMRE %" for label in distinct(sizes))]
     headers += [] if one else ["all\nMRE %"]
     headers += ["bias\n%", "rank"]
+    with_intervals = evaluation.average[ALL_SIZES].inside is not None
+    headers += ["inside\n90% %"] if with_intervals else []
 
     def cells(name: str, rows: str, scores: dict[float | None, Score]) -> tuple[str, ...]:
         overall = scores[ALL_SIZES]
         by_size = [fixed(scores[size].mre) if size in scores else "" for size in sizes]
         by_size += [] if one else [fixed(overall.mre)]
-        return name, rows, *by_size, fixed(overall.bias, sign=True), fixed(overall.rank)
+        own = name, rows, *by_size, fixed(overall.bias, sign=True), fixed(overall.rank)
+        if not with_intervals:
+            return own
+        return *own, "" if overall.inside is None else fixed(overall.inside, 0)
 
     rows = []
     for target in evaluation.targets:

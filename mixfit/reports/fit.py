@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note
-from mixfit.base.numbers import counted, fixed, number
+from mixfit.base.numbers import counted, fixed, measured, number
 from mixfit.reports.report import Grid, Report, remarks_of
 from mixfit.runs.runs import describe
 
@@ -98,8 +98,10 @@ def _parameters(fit: Fit) -> Grid:
     rows = []
     for name, target in fit.targets.items():
         cells = [name, f"{target.rows:,}"]
+        spread = {} if fit.resamples is None else fit.resamples.deviations(name)
         for scalar in scalars:
-            cells.append(number(target.params[scalar][0]) if scalar in target.params else "")
+            value = target.params[scalar][0] if scalar in target.params else math.nan
+            cells.append(measured(value, spread[scalar][0]) if scalar in spread else number(value))
         if with_bound:
             bound = bounds[name]
             cells.append("" if bound is None else number(bound))

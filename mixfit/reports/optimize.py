@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixfit.base.numbers import fixed, short
 from mixfit.mixture.files import percentages
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
@@ -12,6 +14,7 @@ from mixfit.reports.report import Grid, Remark, Report, remarks_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
     from mixfit.mixture.result import Baseline, LeastChange, Mixture, PureTarget, Study
     from mixfit.reports.report import Block
@@ -65,32 +68,69 @@ def report_study(study: Study, title: str = "") -> Report:
         others = {"unconstrained": study.unconstrained, **others}
     if study.least_change is not None:
         others = {"least change": study.least_change, **others}
-    counts = _counts(mixture)
+    certainty, counts = study.certainty, _counts(mixture)
     columns = [percentages(m.weights) for m in (mixture, *others.values())]
     rows = []
     for index, domain in enumerate(mixture.domains):
         low, high = 100 * study.ranges[index]
         first, *rest = (column[index] for column in columns)
         own = (column[domain] for column in counts.values())
-        rows.append((domain, first, *own, f"{low:.1f} to {high:.1f}", *rest))
+        sure = [] if certainty is None else [_span(100 * certainty.weights[index])]
+        rows.append((domain, first, *own, f"{low:.1f} to {high:.1f}", *sure, *rest))
     losses = (fixed(other.loss, 4) for other in others.values())
-    headers = ("domain", "h* %", *counts, "as good\nwithin 0.1%", *_headers(others))
+    sure = [] if certainty is None else ["over\nresamples"]
+    ends = [] if certainty is None else [f"{certainty.low:.3f} to {certainty.high:.3f}"]
+    headers = ("domain", "h* %", *counts, "as good\nwithin 0.1%", *sure, *_headers(others))
     weights = Grid(
         headers=headers,
         rows=tuple(rows),
-        footer=(_loss_label(mixture), fixed(mixture.loss, 4), *[""] * len(counts), "", *losses),
+        footer=(
+            _loss_label(mixture),
+            fixed(mixture.loss, 4),
+            *[""] * len(counts),
+            "",
+            *ends,
+            *losses,
+        ),
         # A narrow terminal can do without comparisons that it has below, the last first.
-        spare=tuple(range(len(headers) - 1, 2 + len(counts), -1)),
+        spare=tuple(range(len(headers) - 1, 2 + len(counts) + len(sure), -1)),
     )
     first_line = f"{title}: {_about(mixture)}" if title else _about(mixture)
     blocks = (
         *_after(first_line),
         *_after(weights),
         *_after(*_losses(mixture, others)),
+        *_after(*_certainty(study)),
         *_after(*_costs(study)),
         *_after(*_change(study)),
     )
-    return Report(blocks, _remarks([mixture]))
+    notes = () if certainty is None else remarks_of(certainty.notes)
+    return Report(blocks, (*_remarks([mixture]), *notes))
+
+
+def _span(ends: Array) -> str:
+    return f"{ends[0]:.1f} to {ends[1]:.1f}"
+
+
+def _certainty(study: Study) -> list[Block]:
+    """Say what h* gains over others, and which of its weights the runs pin."""
+    certainty = study.certainty
+    if certainty is None:
+        return []
+    rows = tuple(
+        (
+            name,
+            fixed(gain.mean, sign=True),
+            f"{gain.low:.2f} to {gain.high:.2f}",
+            f"{100 * gain.probability:.0f}",
+        )
+        for name, gain in certainty.gains.items()
+    )
+    grid = Grid(("h* against", "lower loss\n%", "90% interval", "better with\nprobability %"), rows)
+    order = np.argsort(certainty.weights[:, 1] - certainty.weights[:, 0], kind="stable")
+    named = [f"{study.mixture.domains[i]} {_span(100 * certainty.weights[i])}%" for i in order]
+    sentence = f"over {certainty.count} resamples {named[0]} is pinned best, {named[-1]} least"
+    return [grid, "", sentence]
 
 
 def report_grid(mixtures: Sequence[Mixture], title: str) -> Report:
