@@ -55,10 +55,12 @@ def test_what_is_in_force_is_shown_with_its_place(mixfit, project):
         ["eval", "--model-size", "params", *place],
         ["compare", "--model-size", "params", *place],
         ["compare", "--folds", "3", *place],
+        ["report", "--model-size", "params", *place],
     ]
     set_in(project / "mixfit.toml", "seed = 1\n[fit]\nseed = 2\nquiet = true\n")
     top, own = [str(project / "mixfit.toml")], [str(project / "mixfit.toml"), "[fit]"]
     assert shown(mixfit("config")) == [
+        ["design", "--seed", "1", *top],
         ["fit", "--seed", "2", *own],
         ["fit", "--quiet", "true", *own],
         ["compare", "--seed", "1", *top],
@@ -70,10 +72,10 @@ def test_the_nearest_file_upward_counts(mixfit, project):
     set_in(project / "deep" / "pyproject.toml", "[tool.other]\nseed = 3\n")
     (project / "deep" / "er").mkdir()
     done = mixfit("config", cwd=project / "deep" / "er")
-    assert [row[2] for row in shown(done)] == ["1", "1"]
+    assert [row[2] for row in shown(done)] == ["1", "1", "1"]
     set_in(project / "deep" / "mixfit.toml", "seed = 2\n")
     done = mixfit("config", cwd=project / "deep" / "er")
-    assert [row[2] for row in shown(done)] == ["2", "2"]
+    assert [row[2] for row in shown(done)] == ["2", "2", "2"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_the_nearest_file_upward_counts(mixfit, project):
         ("[fit]\nfolds = 3", " [fit]: 'folds' is no option of mixfit fit.\n"),
         ("restarts = true", ": 'restarts' must be a text or a number, not True."),
         ("quiet = 'yes'", ": 'quiet' must be true or false, not 'yes'."),
-        ("seed = [1, 2]", ": 'seed' takes one value in mixfit fit, not a list."),
+        ("seed = [1, 2]", ": 'seed' takes one value in mixfit design, not a list."),
         ("where = [[1]]", ": 'where' must be a text or a number, not [1]."),
         ("runs = 'runs.csv'\nlaw = 1979-05-27", ": 'law' must be a text or a number, not "),
         ("[fit]\nruns = 'runs.csv'", " [fit]: 'runs' is no option of mixfit fit."),

@@ -82,8 +82,8 @@ def whole():
     trial = Trial(0.0, (1.0, 0.0), (0.5, np.inf), (0.5, 0.6))
     path = PoolPath("folds", trial, replace(trial, chosen=1.0))
     candidates = (
-        Candidate("additive", 11, 0.5, np.nan, parts={"new mixtures": 0.5}),
-        Candidate("trees", None, np.nan, np.nan, "it is no law", {}),
+        Candidate("additive", 11, 0.5, parts={"new mixtures": 0.5}),
+        Candidate("trees", None, np.nan, "it is no law", parts={}),
     )
     choice = Choice(
         rule="lowest",
