@@ -17,7 +17,9 @@ from mixfit.design.result import (
 )
 from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
 from mixfit.evaluation.evaluate import evaluate
+from mixfit.evaluation.predict import Predictions
 from mixfit.fitting.result import Candidate, Choice, Fit, FitData, FitOptions, TargetFit
+from mixfit.fitting.uncertainty import Intervals
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw
 from mixfit.mixture.result import Baseline, Cost, Mixture, Study
@@ -152,6 +154,18 @@ def make_design():
     )
 
 
+def make_predictions():
+    """Predictions of two trainings, with intervals."""
+    ends = np.array([2.0, 2.1])
+    sure = Intervals(ends, 0.99 * ends, 1.01 * ends, 0.1 * ends, 0.2 * ends, 0.3 * ends, 0.1 * ends)
+    h = np.array([[0.5, 0.5], [0.2, 0.8]])
+    N, D = np.array([7e9, 7e9]), np.array([1.5e11, 1.5e11])
+    notes = (Note("model-size-outside", "7B is 7 times the largest size fitted, 1B"),)
+    return Predictions(
+        ("web", "code"), ("now", "new"), N, D, h, {"math": ends}, {"math": sure}, notes
+    )
+
+
 MAKE = {
     "design": make_design,
     "runs": make_runs,
@@ -160,4 +174,5 @@ MAKE = {
     "comparison": make_comparison,
     "mixture": make_mixture,
     "study": make_study,
+    "predictions": make_predictions,
 }

@@ -78,7 +78,8 @@ class Predictions(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """Give `to_table` as a data frame."""
-        return self.to_table().to_pandas()
+        frame: pd.DataFrame = self.to_table().to_pandas()
+        return frame
 
 
 def predict_losses(

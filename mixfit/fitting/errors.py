@@ -154,7 +154,7 @@ def _growth(points: Sequence[tuple[_Away, Noise]]) -> Growth | None:
         (away.own - known) / scale
         for (away, _), known, scale in zip(points, within, scales, strict=True)
     ]
-    return Growth(*(float(np.sqrt(max(np.mean(x), 0.0))) for x in (shift, own)))
+    return Growth(*(float(np.sqrt(max(float(np.mean(x)), 0.0))) for x in (shift, own)))
 
 
 def noise_of(errors: Array, rows: TargetRows, parameters: float) -> Noise:

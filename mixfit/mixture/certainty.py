@@ -114,7 +114,7 @@ def certainty_of(question: Question, mixture: Mixture, others: Sequence[Baseline
     }
     wide = np.mean([widening(fit, target) for target in weights])
     drawn = np.array(losses).reshape(-1, len(each))
-    spread = wide * _deviation(drawn[:, 0])
+    spread = float(wide * _deviation(drawn[:, 0]))
     total = float(np.sqrt(spread**2 + sum(part[0] ** 2 for part in parts.values())))
     gains = {}
     for place, other in enumerate(others, start=1):
@@ -164,7 +164,8 @@ def _gain(gain: float, off: Array, misfit: float, loss: float) -> Gain:
         probability = float(np.mean(gain + off > 0))
     total = float(np.hypot(_deviation(off), misfit))
     low, high = gain - _QUANTILE * total, gain + _QUANTILE * total
-    return Gain(*(float(100 * x / loss) for x in (gain, low, high)), probability)
+    mean, low, high = (float(100 * x / loss) for x in (gain, low, high))
+    return Gain(mean, low, high, probability)
 
 
 def _notes(error: float, gains: dict[str, Gain], found: int, count: int) -> list[Note]:
