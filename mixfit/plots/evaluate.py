@@ -49,9 +49,11 @@ def observed(
         ax: axes to draw one panel in: that of the target, or the mean over targets.
         target: the only one to draw.
         intervals: target to the lower and the upper end of each prediction, (rows, 2), drawn as
-            bars where given.
+            bars; those of the evaluation where it has some.
     """
-    intervals = intervals or {}
+    if intervals is None:
+        known = evaluation.intervals.items()
+        intervals = {name: np.column_stack([own.low, own.high]) for name, own in known}
     if ax is not None or target is not None:
         figure, ax = style.single(ax, 3.6, 3.2)
         _observed_panel(ax, evaluation, target, intervals)

@@ -39,8 +39,11 @@ def weights(
     Args:
         result: a best mixture, or a study of one.
         ax: axes to draw in.
-        intervals: the lower and the upper end of each weight, (k, 2), drawn where given.
+        intervals: the lower and the upper end of each weight, (k, 2); those over resamples where
+            the study has some.
     """
+    if intervals is None and isinstance(result, Study) and result.certainty is not None:
+        intervals = result.certainty.weights
     mixture = result.mixture if isinstance(result, Study) else result
     others = _others(result) if isinstance(result, Study) else {}
     count = len(mixture.domains)
@@ -73,6 +76,7 @@ def weights(
     if intervals is not None:
         ends = np.asarray(intervals)
         middle = ends.mean(axis=1)
+        highest = max(highest, float(ends.max()))
         ax.errorbar(
             middle,
             places,
@@ -145,8 +149,15 @@ def losses(
         study: of a best mixture.
         ax: axes to draw in.
         intervals: name of a mixture, or `BEST`, to target, or `AVERAGE`, to the lower and the
-            upper end of its predicted loss, drawn as bars where given.
+            upper end of its predicted loss, drawn as bars; those of what h* gains over a mixture
+            where the study has them.
     """
+    if intervals is None and study.certainty is not None:
+        best_loss = study.mixture.loss
+        intervals = {
+            name: {AVERAGE: (best_loss / (1 - gain.low / 100), best_loss / (1 - gain.high / 100))}
+            for name, gain in study.certainty.gains.items()
+        }
     mixture, others = study.mixture, _others(study)
     targets = list(mixture.predicted_loss)
     rows = [AVERAGE, *targets] if len(targets) > 1 else targets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +16,7 @@ from mixfit.base.errors import UsageError
 from mixfit.evaluation.comparison import AVERAGE
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.fit import fit
+from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.growth import grow
 from mixfit.mixture.over_simplex import influence, map_targets, surface
 from mixfit.mixture.planner import Planner
@@ -384,3 +387,26 @@ def test_names_are_names_whatever_signs_they_have(tmp_path):
         texts = words(figure)
         assert any("$\\alpha" in text or "$x_1$" in text for text in texts)
         assert inside(figure)
+
+
+def test_what_resamples_say_is_drawn(study):
+    """Intervals of weights, and of what h* gains over another mixture, where the study has them."""
+    weights = study.mixture.weights
+    known = Certainty(
+        count=9,
+        weights=np.column_stack([weights - 0.02, weights + 0.02]),
+        low=1.0,
+        high=2.0,
+        standard_error=0.1,
+        gains={"uniform": Gain(1.0, 0.5, 2.0, 0.9)},
+        notes=(),
+    )
+    sure = replace(study, certainty=known)
+    assert "interval" in words(sure.plot("weights"))
+    lines = [
+        segment[:, 0]
+        for collection in sure.plot("losses").axes[0].collections
+        for segment in getattr(collection, "get_segments", list)()
+    ]
+    expected = [100 * (1 / 0.995 - 1), 100 * (1 / 0.98 - 1)]
+    assert any(np.allclose(ends, expected) for ends in lines)
