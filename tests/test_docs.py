@@ -26,7 +26,7 @@ COMMANDS = typer.main.get_command(app).commands
 RUNS = re.compile(r"^<!-- runs -->\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIRST_CELL = re.compile(r"^\| (`[^|]+`) \|", re.MULTILINE)
 # Rounding decides a gap of 1e-15, and the machine how long a fit takes.
-UNEQUAL = re.compile(r"(?<=gap )\S+|(?<=\.\d{3}) +\d+\.\d$", re.MULTILINE)
+UNEQUAL = re.compile(r"(?<=gap )\S+|(?<=\.\d{3}|\d\.\d\d) +\d+\.\d$", re.MULTILINE)
 # What the codes of notes stand for that are put together.
 CODES = {
     "f'no-{name}'": {"no-N", "no-D"},
