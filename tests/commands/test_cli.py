@@ -406,6 +406,8 @@ def test_a_signal_ends_every_process_and_leaves_no_file(tmp_path, runs, number, 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # The tests may run where signals are ignored, as in the background of a shell.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(3)
     if number == signal.SIGINT:
