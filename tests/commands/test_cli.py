@@ -400,15 +400,16 @@ def test_the_worked_example_on_the_real_runs(mixfit, real_runs):
 )
 def test_a_signal_ends_every_process_and_leaves_no_file(tmp_path, runs, number, status, message):
     long = ("--law", "full:none", "--restarts", "5000", "--hops", "5000", "--jobs", "2")
+    # The tests may run where this is ignored, as in the background of a shell, and programs inherit it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [str(PROGRAM), "fit", "runs.csv", *long, "-o", "fit.yaml"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # The tests may run where signals are ignored, as in the background of a shell.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    signal.signal(signal.SIGINT, before)
     time.sleep(3)
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # a terminal sends it to all
