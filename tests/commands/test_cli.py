@@ -400,7 +400,7 @@ def test_the_worked_example_on_the_real_runs(mixfit, real_runs):
 )
 def test_a_signal_ends_every_process_and_leaves_no_file(tmp_path, runs, number, status, message):
     long = ("--law", "full:none", "--restarts", "5000", "--hops", "5000", "--jobs", "2")
-    # The tests may run where this is ignored, as in the background of a shell, and programs inherit it.
+    # Where the tests run in the background of a shell it is ignored, which programs inherit.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [str(PROGRAM), "fit", "runs.csv", *long, "-o", "fit.yaml"],
