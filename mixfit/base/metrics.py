@@ -7,12 +7,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mixfit.base.arrays import Array
+    from mixfit.base.arrays import Array, Indices
 
 
 def relative_errors(predicted: Array, observed: Array) -> Array:
     """Give |prediction - observation| / observation in percent, (rows,); arguments as below."""
     return 100 * np.abs(predicted - observed) / observed
+
+
+def percent_errors(predicted: Array, observed: Array) -> Array:
+    """Give relative errors in percent, (rows,), infinite where a prediction overflowed."""
+    # Far from the rows fitted a law may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return relative_errors(predicted, observed)
+
+
+def means_by_mixture(mixture: Indices, errors: Array) -> tuple[Indices, Array]:
+    """Give the mixtures (m,) that rows have, ascending, and the mean error of each, (m,).
+
+    Args:
+        mixture: the number of the mixture, (rows,).
+        errors: (rows,).
+    """
+    numbers, row = np.unique(mixture, return_inverse=True)
+    return numbers, np.bincount(row, errors) / np.bincount(row)
 
 
 def mean_relative_error(predicted: Array, observed: Array) -> float:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.metrics import rank_correlation
-from mixfit.evaluation.heldout import means_by_mixture
+from mixfit.base.metrics import means_by_mixture, rank_correlation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

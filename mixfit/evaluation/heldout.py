@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from mixfit.base.metrics import relative_errors
+from mixfit.base.metrics import means_by_mixture
 from mixfit.evaluation.rule import logs_of
 from mixfit.fitting.search import TargetSearch
 from mixfit.runs.identity import group_together
@@ -105,24 +105,6 @@ def run(task: Task) -> dict[str, Result]:
         label: contender.result(search, task.parts, task.split)
         for label, contender in task.contenders.items()
     }
-
-
-def percent_errors(predicted: Array, observed: Array) -> Array:
-    """Give relative errors in percent, (rows,), infinite where a prediction overflowed."""
-    # Far from the rows fitted a law may overflow.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return relative_errors(predicted, observed)
-
-
-def means_by_mixture(mixture: Indices, errors: Array) -> tuple[Indices, Array]:
-    """Give the mixtures (m,) that rows have, ascending, and the mean error of each, (m,).
-
-    Args:
-        mixture: the number of the mixture, (rows,).
-        errors: (rows,).
-    """
-    numbers, row = np.unique(mixture, return_inverse=True)
-    return numbers, np.bincount(row, errors) / np.bincount(row)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.base.metrics import percent_errors
 from mixfit.base.numbers import counted
 from mixfit.evaluation.comparison import (
     AVERAGE,
@@ -20,7 +21,7 @@ from mixfit.evaluation.comparison import (
 )
 from mixfit.evaluation.decision import Decisions, decide, objectives
 from mixfit.evaluation.evaluate import ALL_SIZES, mean_of, score_of
-from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, percent_errors
+from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers
 from mixfit.fitting.result import Candidate
 
 if TYPE_CHECKING:

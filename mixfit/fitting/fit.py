@@ -179,10 +179,9 @@ def _alone(search: TargetSearch, law: PooledLaw | AutoLaw) -> _Alone:
 
 
 class _Settled(NamedTuple):
-    """A target's fit, with where it ended in internal parameters and all the time that it took."""
+    """A target's fit, with all the time that it took."""
 
     fit: TargetFit
-    theta: Array
     seconds: float
 
 
@@ -204,7 +203,7 @@ def _settle(
         thetas.append({target: own.thetas[strength] for target, own in of_case.items()})
         if not _together(law, of_case):
             settled[number] = {
-                target: _Settled(own.fit, own.thetas[strength], own.seconds)
+                target: _Settled(own.fit, own.seconds)
                 for target, own in of_case.items()
                 if own.fit is not None
             }
@@ -230,7 +229,7 @@ def _settle(
             thetas[number][target] = theta
             if fitted is not None:
                 spent = alone[number][target].seconds + ROUNDS * seconds
-                settled[number][target] = _Settled(fitted, theta, spent)
+                settled[number][target] = _Settled(fitted, spent)
     return settled
 
 

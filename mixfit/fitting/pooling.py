@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mixfit.base.metrics import relative_errors
+from mixfit.base.metrics import means_by_mixture, percent_errors
 from mixfit.fitting.prior import centres, shapes_of
 from mixfit.fitting.result import PoolPath, Trial
 from mixfit.fitting.search import GRID, TargetSearch
@@ -100,15 +100,13 @@ def errors_at(formula: Formula, thetas: Sequence[Array], rows: TargetRows) -> Ar
     Where a prediction is not finite or not positive, all errors are infinite: what overflows must
     not be chosen.
     """
-    numbers, row = np.unique(rows.mixture, return_inverse=True)
     errors: list[Array] = []
     for theta in thetas if len(rows) else ():
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = formula.predict(theta, rows.N, rows.D, rows.h)
-            each = relative_errors(predicted, rows.loss)
+        _, mean = means_by_mixture(rows.mixture, percent_errors(predicted, rows.loss))
         sound = np.all(np.isfinite(predicted)) and np.all(predicted > 0)
-        mean = np.bincount(row, each) / np.bincount(row)
-        errors.append(mean if sound else np.full(len(numbers), np.inf))
+        errors.append(mean if sound else np.full(len(mean), np.inf))
     return np.array(errors) if errors else np.empty((len(thetas), 0))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mixfit.base.metrics import percent_errors
 from mixfit.evaluation.contenders import FittedContender, contenders_of
-from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, Task, percent_errors, run
+from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, Task, run
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
 from mixfit.runs.runs import Runs
