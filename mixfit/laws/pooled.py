@@ -12,11 +12,9 @@ from mixfit.base.errors import UsageError, parameter
 from mixfit.base.plain import Key
 from mixfit.laws.catalogue import CATALOGUE, find_law
 from mixfit.laws.law import Law
-from mixfit.laws.rivals import RIVALS
 
 AUTO, NONE, DOMAINS = "auto", "none", "domains"
 
-_OTHERS = {law.name for law in RIVALS}
 Strength = Annotated[float, Key(least=0)]
 
 
@@ -122,10 +120,9 @@ class AutoLaw:
 def parse_law(text: str) -> PooledLaw | AutoLaw:
     """Read a law and how hard it is pooled, as after the colon in ``coupled:none``.
 
-    That is ``auto`` (the default where a law can be pooled, but for the laws of others),
-    ``domains`` (auto, with each target apart from the others), ``none``, or numbers of 0 or more:
-    how hard the domains are pulled to each other, and after a plus how hard the targets, and their
-    exponents.
+    That is ``auto`` (the default where a law can be pooled), ``domains`` (auto, with each target
+    apart from the others), ``none``, or numbers of 0 or more: how hard the domains are pulled to
+    each other, and after a plus how hard the targets, and their exponents.
 
     >>> parse_law("coupled:0.01").pool, parse_law("coupled:0.01+0.1+0.003").pool.targets
     (Pool(domains=0.01, targets=0.0, exponents=0.0), 0.1)
@@ -147,7 +144,7 @@ def pooled(law: Law, value: str | None) -> PooledLaw | AutoLaw:
         UsageError: if the law has nothing to pool, or a number is none.
     """
     if value is None:
-        return PooledLaw(law) if law.name in _OTHERS or not law.poolable else AutoLaw(law)
+        return AutoLaw(law) if law.poolable else PooledLaw(law)
     if value == NONE:
         return PooledLaw(law)
     if not law.poolable:
