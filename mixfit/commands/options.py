@@ -61,7 +61,7 @@ Hops = Annotated[
     int | None,
     typer.Option(
         help="Hops in a row that must find nothing lower before the search ends. "
-        "[default: as many as the law has parameters]",
+        "[default: as many as the law has parameters, 64 at most]",
         show_default=False,
     ),
 ]

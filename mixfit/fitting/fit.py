@@ -14,7 +14,7 @@ from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.fitting.diagnosis import diagnose, table_notes
 from mixfit.fitting.objective import huber
-from mixfit.fitting.pooling import ROUNDS, Case, choose, distinct, goals_of
+from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
 from mixfit.fitting.prior import effective_parameters
 from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.search import GRID, Solved, TargetSearch
@@ -98,7 +98,7 @@ def fit_all(
         {target: own.start for target, own in of_case.items() if own.start is not None}
         for of_case in alone
     ]
-    chosen = choose(cases, starts, options, executor)
+    chosen = choose_strengths(cases, starts, options, executor)
     settled = _settle(cases, [law for law, _, _ in chosen], alone, options, executor)
     results = []
     for case, (law, path, seconds), of_case in zip(cases, chosen, settled, strict=True):
@@ -141,7 +141,7 @@ def _fit_alone(
 ) -> list[dict[str, _Alone]]:
     """Fit the laws to each target apart from the others."""
     tasks, owners = [], []
-    for runs in distinct([case.runs for case in cases]):
+    for runs in distinct_tables([case.runs for case in cases]):
         own = [number for number, case in enumerate(cases) if case.runs is runs]
         for target in runs.targets:
             numbers = [number for number in own if target in cases[number].targets]

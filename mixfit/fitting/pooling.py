@@ -183,7 +183,7 @@ class Chosen(NamedTuple):
     seconds: float
 
 
-def choose(
+def choose_strengths(
     cases: Sequence[Case],
     starts: Sequence[Mapping[str, dict[str, Array]]],
     options: FitOptions,
@@ -204,7 +204,7 @@ def choose(
     """
     tasks: list[FollowTask] = []
     owners: list[list[tuple[int, int]]] = []  # of each task: case and fold
-    for runs in distinct([case.runs for case in cases]):
+    for runs in distinct_tables([case.runs for case in cases]):
         of_table = {
             number: case.law.law
             for number, case in enumerate(cases)
@@ -240,7 +240,7 @@ class _Part(NamedTuple):
     followed: Followed
 
 
-def distinct(tables: Sequence[Runs]) -> list[Runs]:
+def distinct_tables(tables: Sequence[Runs]) -> list[Runs]:
     """Give tables once each."""
     distinct: list[Runs] = []
     for runs in tables:
