@@ -104,8 +104,8 @@ def compare(
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
-    from mixfit.commands.mixtures import targets as chosen_targets
     from mixfit.commands.output import save_picture
+    from mixfit.commands.words import targets as chosen_targets
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of

@@ -174,6 +174,8 @@ def design(
     from mixfit.base.files import check_out, write_text
     from mixfit.base.plain import to_yaml
     from mixfit.commands import mixtures as texts
+    from mixfit.commands import words
+    from mixfit.commands.fitted import runs_of_fit
     from mixfit.design.files import design_to_plain, write_each_run
     from mixfit.design.plan import plan_runs
     from mixfit.design.sheet import check_blank_losses, render_sheet
@@ -218,23 +220,23 @@ def design(
         available=available or (),
         max_epochs=max_epochs or (),
     )
-    large = None if tokens is None else texts.number(tokens, "--tokens")
-    size = None if model_size is None else texts.number(model_size, "--model-size")
-    sizes = texts.numbers(model_sizes, "--model-sizes")
-    lengths = texts.numbers(run_tokens, "--run-tokens")
+    large = None if tokens is None else words.number(tokens, "--tokens")
+    size = None if model_size is None else words.number(model_size, "--model-size")
+    sizes = words.numbers(model_sizes, "--model-sizes")
+    lengths = words.numbers(run_tokens, "--run-tokens")
     existing = texts.mixtures_run(runs, found)
     if loaded is None:
         made = plan_runs(
             found,
             mixtures,
-            targets=texts.names(targets, "--targets"),
+            targets=words.names(targets, "--targets"),
             constraints=asked,
             tokens=large,
             model_sizes=sizes or ([] if size is None else [size]),
             run_tokens=lengths or ([] if large is None else [large]),
             flops_budget=None
             if flops_budget is None
-            else texts.number(flops_budget, "--flops-budget"),
+            else words.number(flops_budget, "--flops-budget"),
             kind=kind,
             include=texts.included(include or (), found, asked, large),
             replicates=replicates,
@@ -248,9 +250,9 @@ def design(
 
         made = plan_next(
             loaded,
-            texts.runs_of_fit(loaded, runs),
+            runs_of_fit(loaded, runs),
             batch or 0,
-            targets=texts.targets(target),
+            targets=words.targets(target),
             constraints=asked,
             model_size=size,
             tokens=large,

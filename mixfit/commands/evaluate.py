@@ -56,7 +56,7 @@ def evaluate(
     """
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
-    from mixfit.commands.mixtures import fitted_runs
+    from mixfit.commands.fitted import fitted_runs
     from mixfit.commands.output import save_picture
     from mixfit.evaluation.evaluate import evaluate as evaluate_fit
     from mixfit.evaluation.evaluation_file import evaluation_to_plain

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mixfit.base.errors import MixfitError, UsageError, nearest
-from mixfit.base.numbers import parse_number, short
+from mixfit.base.errors import UsageError, nearest
+from mixfit.base.numbers import short
+from mixfit.commands.words import Texts, names, number
 from mixfit.design.plan import without_each
 from mixfit.mixture.constraints import Constraints, mixture_of
 from mixfit.mixture.exports import FORMATS
@@ -20,55 +20,12 @@ from mixfit.runs.transforms import to_loss
 from mixfit.runs.units import BEYOND, FEWEST_TOKENS, meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
-    from mixfit.runs.runs import Runs
 
-Texts = Sequence[str]
 T = TypeVar("T")
-
-
-def number(text: str, option: str) -> float:
-    """Read one number.
-
-    Raises:
-        UsageError: it is none; the message names the option.
-    """
-    try:
-        return parse_number(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.text}") from None
-
-
-def numbers(texts: Texts | None, option: str) -> tuple[float, ...]:
-    """Read numbers, several with commas between them or in several texts."""
-    return tuple(number(part, option) for text in texts or () for part in text.split(","))
-
-
-def span(text: str | None, option: str) -> tuple[float, float] | None:
-    """Read a smallest and a largest number."""
-    if text is None:
-        return None
-    ends = numbers([text], option)
-    if len(ends) != 2:
-        raise UsageError(f"{option} '{text}': give the smallest and the largest, as in 1B,100B.")
-    return ends[0], ends[1]
-
-
-def targets(texts: Texts | None) -> dict[str, float] | None:
-    """Read ``NAME[=WEIGHT][,NAME[=WEIGHT]...]``, names being globs."""
-    if not texts:
-        return None
-    weights: dict[str, float] = {}
-    for text in (pair.strip() for given in texts for pair in given.split(",")):
-        name, equals, weight = text.rpartition("=")
-        if equals:
-            weights[name] = number(weight, f"--target {text}")
-        else:
-            weights[text] = 1.0
-    return weights
 
 
 def check_budget(
@@ -224,25 +181,6 @@ def in_use(text: str, fit: Fit, observed: Array) -> Array:
     )
 
 
-def percent(text: str, option: str) -> float:
-    """Read a share, which may be written in percent, such as 0.2%."""
-    if text.strip().endswith("%"):
-        return number(text.strip()[:-1], option) / 100
-    return number(text, option)
-
-
-def names(texts: Texts | None, option: str) -> tuple[str, ...]:
-    """Read names, several with commas between them or in several texts.
-
-    Raises:
-        UsageError: a name is empty.
-    """
-    found = tuple(part.strip() for text in texts or () for part in text.split(","))
-    if not all(found):
-        raise UsageError(f"{option}: a name is empty. Write {option} web,code,books.")
-    return found
-
-
 def domains_of(texts: Texts | None, runs: Texts | None) -> tuple[str, ...]:
     """Read the names of the domains, or take those of the runs that there are.
 
@@ -326,75 +264,6 @@ def baselines(texts: Texts, fit: Fit) -> dict[str, Array]:
             raise UsageError(f"{option}: there is a baseline '{name}' already.")
         mixtures[name] = mixture_of(weights, fit.domains, option)
     return mixtures
-
-
-def observed_mixtures(fit: Fit, sources: Texts | None) -> Array:
-    """Read the distinct mixtures (m, k) of runs.
-
-    Args:
-        fit: whose domains the runs must have.
-        sources: files of runs; left out, those that were fitted, if they are still there and have
-            not changed. None are found if not.
-
-    Raises:
-        MixfitError: sources were given and cannot be read.
-    """
-    if sources:
-        from mixfit.runs.read import read_mixtures
-
-        return read_mixtures(list(sources), fit.domains, like=fit.data.columns)
-    runs = fitted_runs(fit)
-    return np.zeros((0, len(fit.domains))) if runs is None else runs.mixtures
-
-
-def runs_of_fit(fit: Fit, sources: Texts | None) -> Runs:
-    """Read the runs that were fitted, from where they were or from other files.
-
-    Raises:
-        MixfitError: they are not there, or have changed, or cannot be read.
-    """
-    found = _read_fitted(fit, sources)
-    if found is None:
-        raise UsageError(
-            "the runs that were fitted are not where they were, or have changed. Give them with "
-            "--runs."
-        )
-    return found
-
-
-def fitted_runs(fit: Fit) -> Runs | None:
-    """Read the runs that a fit was made on, or give None: they are a help, not a need.
-
-    They are read if their files are still there and have not changed.
-    """
-    try:
-        return _read_fitted(fit)
-    except MixfitError:  # such as a column that was renamed
-        return None
-
-
-def _read_fitted(fit: Fit, sources: Texts | None = None) -> Runs | None:
-    from mixfit.base.files import file_sha256
-    from mixfit.runs.read import read_runs
-
-    joined = fit.data.joined
-    files = fit.data.files + (joined.files if joined else ())
-    if not sources:
-        if not fit.data.files:
-            return None
-        for file in files:
-            if not Path(file.path).is_file() or file_sha256(file.path) != file.sha256:
-                return None
-    return read_runs(
-        list(sources) if sources else [file.path for file in fit.data.files],
-        where=fit.data.where,
-        domains=fit.domains,
-        join=None if joined is None else [file.path for file in joined.files],
-        on=None if joined is None else joined.key,
-        like=fit.data.columns,
-        allow_unmatched=True,  # as much as was allowed when it was fitted
-        allow_units=True,
-    )
 
 
 def _pairs(texts: Texts, option: str) -> dict[str, float]:

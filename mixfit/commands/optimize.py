@@ -163,7 +163,8 @@ def optimize(
     from mixfit.base.files import check_out
     from mixfit.base.plain import write_document
     from mixfit.commands import mixtures as texts
-    from mixfit.commands import pictures
+    from mixfit.commands import pictures, words
+    from mixfit.commands.fitted import observed_mixtures
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.files import mixtures_to_plain
     from mixfit.mixture.planner import Planner
@@ -174,13 +175,13 @@ def optimize(
     texts.check_output(form, out, prefixes, each_target=each_target)
     named = [*(available or ()), *(no_worse_than or ()), *(baseline or ())]
     named += [text for text in (prior, prefixes, least_change) if text is not None]
-    sizes, lengths = texts.numbers(model_size, "--model-size"), texts.numbers(tokens, "--tokens")
+    sizes, lengths = words.numbers(model_size, "--model-size"), words.numbers(tokens, "--tokens")
     for path in (out, plot):
         check_out(path, [fit, *(runs or ()), *texts.files_named(named)])
     pictures.check(plot, kind, sizes, lengths, each_target=each_target)
     loaded = load_fit(fit)
     check_out(out, (*loaded.data.paths, *files_named(runs or ())))
-    observed = texts.observed_mixtures(loaded, runs)
+    observed = observed_mixtures(loaded, runs)
     asked = texts.constraints(
         loaded,
         observed,
@@ -195,17 +196,17 @@ def optimize(
         no_worse_than=no_worse_than or (),
     )
     compared = texts.baselines(baseline or (), loaded)
-    room = texts.percent(within, "--within")
+    room = words.percent(within, "--within")
     start = None if least_change is None else texts.in_use(least_change, loaded, observed)
     if not allow_units:
         texts.check_units(loaded, sizes, lengths, asked.available)
-    planner = Planner(loaded, texts.targets(target), asked, observed)
+    planner = Planner(loaded, words.targets(target), asked, observed)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     searched = (
-        texts.span(model_size_range, "--model-size-range"),
-        texts.span(tokens_range, "--tokens-range"),
+        words.span(model_size_range, "--model-size-range"),
+        words.span(tokens_range, "--tokens-range"),
     )
-    budgets = texts.numbers(flops, "--flops")
+    budgets = words.numbers(flops, "--flops")
     pure: tuple[PureTarget, ...] = ()
     mixtures: tuple[Mixture, ...] = ()
     if each_target:

@@ -69,6 +69,7 @@ def predict(
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
     from mixfit.commands import mixtures as texts
+    from mixfit.commands import words
     from mixfit.evaluation.predict import predict_losses, predictions_of
     from mixfit.evaluation.predictions import check_predictions_path, save_table
     from mixfit.fitting.file import load_fit
@@ -86,8 +87,8 @@ def predict(
         predictions = predict_losses(
             loaded,
             _mixtures(mixture, loaded),
-            texts.numbers(model_size, "--model-size"),
-            texts.numbers(tokens, "--tokens"),
+            words.numbers(model_size, "--model-size"),
+            words.numbers(tokens, "--tokens"),
         )
     else:
         raise UsageError("What should be predicted? Give --mixture, or --table.")

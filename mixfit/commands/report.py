@@ -52,7 +52,7 @@ def report(
     import shlex
 
     from mixfit.base.files import check_out, file_sha256, write_text
-    from mixfit.commands.mixtures import fitted_runs
+    from mixfit.commands.fitted import fitted_runs
     from mixfit.evaluation.evaluate import evaluate
     from mixfit.fitting.file import load_fit
     from mixfit.mixture.read_study import load_study
