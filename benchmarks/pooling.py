@@ -1,7 +1,8 @@
-"""Errors and regret of pooled and of free fits against the number of mixtures fitted.
+"""Errors and regret of free fits, of pooled ones, and of these with a discrepancy.
 
 For each number of mixtures and each draw of so many at random, a law is fitted to them with `--pool
-none`, `--pool domains` and `--pool auto`, and predicts the other mixtures, and a larger scale if
+none`, `--pool domains` and `--pool auto`, all with `--discrepancy none`, and then with both as they
+are by default. It predicts the other mixtures, and a larger scale if
 there is one. All arms see the same draws, so that differences have a standard error of their own.
 Regret is the observed mean loss over targets of the mixture that a fit puts first among those not
 fitted, at the largest N and D, over the lowest observed there, in percent.
@@ -24,7 +25,12 @@ import numpy as np
 import mixfit
 from mixfit.base.parallel import Executor
 
-ARMS = ("none", "domains", "auto")
+ARMS = {  # pool and discrepancy
+    "none": ("none", "none"),
+    "domains": ("domains", "none"),
+    "auto": ("auto", "none"),
+    "discrepancy": ("auto", "auto"),
+}
 
 
 def run_draw(task):
@@ -33,8 +39,9 @@ def run_draw(task):
     fitted = runs.select(np.isin(runs.mixture, chosen))
     others = runs.select(~np.isin(runs.mixture, chosen))
     results = {}
-    for arm in ARMS:
-        fit = mixfit.fit(fitted, f"{law}:{arm}")
+    for arm, (pool, discrepancy) in ARMS.items():
+        options = mixfit.FitOptions(discrepancy=discrepancy)
+        fit = mixfit.fit(fitted, f"{law}:{pool}", options=options)
         results[arm] = {
             "new": mean_error(fit, others) if len(others) else np.nan,
             "larger": np.nan if larger is None else mean_error(fit, larger),
@@ -97,7 +104,7 @@ def main():
             if np.isnan(free).all():
                 continue
             line = f"  {measure:7s} none {free.mean():.3f}"
-            for arm, own in zip(ARMS[1:], pooled, strict=True):
+            for arm, own in zip([*ARMS][1:], pooled, strict=True):
                 gain = free - own
                 error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
                 line += f"  {arm} {own.mean():.3f} (gain {gain.mean():+.3f} ± {error:.3f})"

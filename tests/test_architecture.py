@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "cli": "base commands",
 }
 # What every room uses; a module more needs a reason, so that this does not become a store-room.
-BASE = "arrays errors files metrics numbers parallel plain schema shown streams targets"
+BASE = "arrays errors files metrics numbers packed parallel plain schema shown streams targets"
 
 
 def modules():

@@ -65,7 +65,13 @@ def test_a_fit_has_its_name_and_its_parameters(fitted):
 def test_the_same_in_two_processes(runs, fitted):
     executor, told = told_executor(jobs=2)
     other = mixfit.fit(runs, PooledLaw(OWN_LAW), options=QUICK, jobs=executor)
-    assert told == [("fitting own:none", 2), "a step", "a step"]
+    assert told == [
+        ("fitting own:none", 2),
+        "a step",
+        "a step",
+        ("what the law leaves", 1),
+        "a step",
+    ]
     for target, own in fitted.targets.items():
         assert own.form == other.targets[target].form
         for name, values in own.params.items():

@@ -85,6 +85,7 @@ def compare(
     solver: given.Solver = None,
     restarts: given.Restarts = None,
     hops: given.Hops = None,
+    discrepancy: given.Discrepancy = None,
     treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
@@ -125,7 +126,7 @@ def compare(
     check_picture(plot, plot_kind, ("Comparison",))
     if plot_kind == "mixtures" and mixtures is None:
         raise UsageError("--plot-kind mixtures needs --mixtures Q,Q,... to be fitted.")
-    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment, discrepancy)
 
     def read(conditions: Sequence[str], domains: Sequence[str] | None = None) -> Runs:
         return table.read(runs, where=conditions, domains=domains)

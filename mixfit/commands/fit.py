@@ -43,6 +43,7 @@ def fit(
     solver: given.Solver = None,
     restarts: given.Restarts = None,
     hops: given.Hops = None,
+    discrepancy: given.Discrepancy = None,
     treatment: given.Treatment = "authors",
     seed: given.Seed = 0,
     jobs: given.Jobs = None,
@@ -74,7 +75,7 @@ def fit(
         if out is not None:
             beside = str(resample_path(out))
             check_out(beside, runs)
-    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment)
+    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment, discrepancy)
     checkpoints = table.read(runs)
     check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)

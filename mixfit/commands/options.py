@@ -65,6 +65,15 @@ Hops = Annotated[
         show_default=False,
     ),
 ]
+Discrepancy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|gp|none",
+        help="Add to predictions what the law leaves of the losses near the runs fitted: auto"
+        " where the rows speak for it, gp always. [default: auto, or none for the laws of others]",
+        show_default=False,
+    ),
+]
 Treatment = Annotated[
     str,
     typer.Option(

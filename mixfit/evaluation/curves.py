@@ -147,7 +147,7 @@ def _curves(
     spans: dict[float, tuple[float, float]],
     length: float | None,
 ) -> list[Curve]:
-    data, law = fit.data, fit.targets[target]
+    data, law = fit.data, fit.targets[target].law_alone()
     curves = []
     if along == MODEL_SIZE:
         assert length is not None
@@ -214,7 +214,7 @@ def _shared_length(runs: Runs) -> float:
 
 def _that_matters(fit: Fit, target: str) -> str:
     """Find the domain whose weight changes the loss most within the range that was fitted."""
-    data, law = fit.data, fit.targets[target]
+    data, law = fit.data, fit.targets[target].law_alone()
     k = len(fit.domains)
     middle = np.array([(data.weights[d].min + data.weights[d].max) / 2 for d in fit.domains])
     middle /= middle.sum()

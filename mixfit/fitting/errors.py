@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mixfit.fitting.discrepancy import Discrepancy
+from mixfit.fitting.kriging import averaged, neighbours
 from mixfit.fitting.optimum import weighted, weights_of
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import Errors, Growth, Noise
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.base.parallel import Executor
     from mixfit.fitting.optimum import Optimum
+    from mixfit.laws.formula import Formula
     from mixfit.runs.target_rows import TargetRows
 
 _CUTS = 2  # of sizes, and of lengths
@@ -94,7 +97,10 @@ def _measure(task: _Task) -> _Measured:
         low, high = np.log(rows.D.min()), np.log(rows.D.max())
         cuts = np.exp(high - (high - low) * np.arange(1, _CUTS + 1) / (_CUTS + 1))
         lengths = _beyond(task, rows.D, cuts)
-    return _Measured(noise_of(within, rows, task.parameters), sizes, lengths)
+    noise = noise_of(within, rows, task.parameters)
+    if optimum.discrepancy is not None:
+        noise = _noise_beside(optimum.discrepancy, noise, within, rows)
+    return _Measured(noise, sizes, lengths)
 
 
 def _beyond(task: _Task, values: Array, cuts: Array) -> list[_Away]:
@@ -118,18 +124,19 @@ def _away(task: _Task, kept: Mask, values: Array) -> _Away | None:
     objective, start = task.optimum.objective(rows)
     mixture = np.unique(beyond.mixture, return_inverse=True)[1]
 
-    def errors(theta: Array) -> Array:
-        """Give the mean error of each mixture beyond, in percent."""
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            predicted = objective.formula.predict(theta, beyond.N, beyond.D, beyond.h)
-            return means_by(100 * np.log(beyond.loss / predicted), mixture)
-
     theta = descend(objective, start, tolerance=_TOLERANCE).theta
-    means = errors(theta)
-    resampled = [
-        errors(descend(weighted(objective, rows, weights), theta, tolerance=_ROUGH).theta)
+    resamples = [
+        descend(weighted(objective, rows, weights), theta, tolerance=_ROUGH).theta
         for weights in weights_of(len(every.mixtures), _RESAMPLES, task.seed)
     ]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        predicted = _predicted(
+            objective.formula, [theta, *resamples], rows, beyond, task.optimum.discrepancy
+        )
+        # The mean error of each mixture beyond, in percent.
+        means, *resampled = (
+            means_by(100 * np.log(beyond.loss / own), mixture) for own in predicted
+        )
     by_parameters = np.array([own for own in resampled if np.all(np.isfinite(own))])
     if len(by_parameters) < 2 or not np.all(np.isfinite(means)):
         return None
@@ -140,6 +147,30 @@ def _away(task: _Task, kept: Mask, values: Array) -> _Away | None:
     own -= (by_parameters - shifts[:, None]).var(axis=0, ddof=1).mean()
     distance = float(np.log(values[~kept] / values[kept].max()).mean())
     return _Away(distance, float(shift), float(own))
+
+
+def _predicted(
+    formula: Formula,
+    thetas: Sequence[Array],
+    rows: TargetRows,
+    beyond: TargetRows,
+    added: Discrepancy | None,
+) -> Array:
+    """Predict losses from rows that were fitted, with what the law leaves of them if it counts.
+
+    Returns:
+        (thetas, rows beyond).
+    """
+    law = np.array([formula.predict(theta, beyond.N, beyond.D, beyond.h) for theta in thetas])
+    if added is None:
+        return law
+    left = np.array(
+        [rows.loss - formula.predict(theta, rows.N, rows.D, rows.h) for theta in thetas]
+    )
+    points, seen = averaged(rows, left)
+    (first,) = Discrepancy.of(added.kernel, points, seen[:1])
+    at = beyond.N, beyond.D, beyond.h
+    return law + first.predict(*at) + first.taken_up(seen[0] - seen, *at)
 
 
 def _growth(points: Sequence[tuple[_Away, Noise]]) -> Growth | None:
@@ -179,6 +210,22 @@ def noise_of(errors: Array, rows: TargetRows, parameters: float) -> Noise:
     # What was fitted to the mixtures took part of their errors away.
     of_mixtures = max(_square(mixtures, max(len(mixtures) - parameters, 1.0)) - below, 0.0)
     return Noise(*(float(np.sqrt(x)) for x in (of_mixtures, of_runs, checkpoint)))
+
+
+def _noise_beside(added: Discrepancy, noise: Noise, errors: Array, rows: TargetRows) -> Noise:
+    """Give the noise of runs and checkpoints where the law's misfit is added to predictions.
+
+    The variance of a point is that of a mean of some checkpoints; their scatter around it is what a
+    single one has besides.
+    """
+    scale = 100 / float(rows.loss.mean())
+    groups = neighbours(rows)
+    count = np.array([len(group) for group in groups])
+    scatter = sum(float(((errors[group] - errors[group].mean()) ** 2).sum()) for group in groups)
+    besides = scatter / len(rows) if count.max() > 1 else 0.0
+    checkpoint = added.variance * scale**2 + besides
+    run = added.variance * added.kernel.run * scale**2
+    return Noise(noise.mixture, float(np.sqrt(run)), float(np.sqrt(checkpoint)))
 
 
 def means_by(values: Array, group: Indices) -> Array:

@@ -20,6 +20,15 @@ from mixfit.base.plain import (
     without_targets,
     write_document,
 )
+from mixfit.fitting.discrepancy import NONE as NO_DISCREPANCY
+from mixfit.fitting.discrepancy_file import (
+    StoredDiscrepancy,
+    StoredPoints,
+    discrepancy_of,
+    points_of,
+    stored_discrepancy,
+    stored_points,
+)
 from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
     Choice,
@@ -56,6 +65,7 @@ class StoredOptions(FitOptions):
     delta: float = OURS.delta
     solver: str = OURS.solver
     restarts: int = OURS.restarts
+    discrepancy: Annotated[str, Key(omit=True)] = NO_DISCREPANCY
     pool: Omitted[Pool] = None
 
 
@@ -69,6 +79,7 @@ class StoredTarget:
     mre: NotNegative
     status: str
     effective: Annotated[dict[str, float] | None, Key(omit=True, least=0)] = None
+    discrepancy: Omitted[StoredDiscrepancy] = None
     low: Ends = None
     high: Ends = None
     notes: tuple[Note, ...] = ()
@@ -87,6 +98,7 @@ class FitFile:
     pooling: Omitted[PoolPath] = None
     resamples: Omitted[ResampleFile] = None
     errors: Omitted[Errors] = None
+    discrepancy: Omitted[StoredPoints] = None
     targets: dict[str, StoredTarget]
 
 
@@ -109,6 +121,7 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
             pooling=fit.pool_path,
             resamples=resamples,
             errors=fit.errors,
+            discrepancy=stored_points(fit),
             targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
@@ -123,6 +136,7 @@ def _stored_target(fit: Fit, target: TargetFit) -> StoredTarget:
         **own,
         params=_by_domain(target, target.params),
         effective=target.effective or None,
+        discrepancy=stored_discrepancy(target.discrepancy),
         low=low,
         high=high,
         notes=without_targets(target.notes),
@@ -184,6 +198,7 @@ def load_fit(path: str | Path) -> Fit:
         name: _target_of(name, target, law.law, file.domains, top.at("targets", name, "params"))
         for name, target in file.targets.items()
     }
+    targets = _with_discrepancies(file, targets, top)
     notes, resamples = file.notes, None
     if file.resamples is not None:
         forms = {name: target.form for name, target in targets.items()}
@@ -204,6 +219,26 @@ def load_fit(path: str | Path) -> Fit:
         resamples=resamples,
         errors=file.errors,
     )
+
+
+def _with_discrepancies(
+    file: FitFile, targets: dict[str, TargetFit], top: Place
+) -> dict[str, TargetFit]:
+    places = {name: top.at("targets", name, "discrepancy") for name in targets}
+    own = {name: stored.discrepancy for name, stored in file.targets.items()}
+    if file.discrepancy is None:
+        for name, found in own.items():
+            if found is not None:
+                raise places[name].error("stands beside 'discrepancy', and not alone.")
+        return targets
+    kernel = file.discrepancy.kernel
+    points = points_of(file.discrepancy, len(file.domains), top.at("discrepancy"))
+    return {
+        name: target
+        if (found := own[name]) is None
+        else replace(target, discrepancy=discrepancy_of(found, kernel, points, places[name]))
+        for name, target in targets.items()
+    }
 
 
 def _faults(file: FitFile, top: Place) -> Iterator[tuple[Place, str]]:

@@ -13,6 +13,7 @@ from mixfit.base.metrics import mean_relative_error
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.fitting.diagnosis import diagnose, table_notes
+from mixfit.fitting.kriging import with_discrepancies
 from mixfit.fitting.objective import huber
 from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
 from mixfit.fitting.prior import effective_parameters
@@ -100,12 +101,16 @@ def fit_all(
     ]
     chosen = choose_strengths(cases, starts, options, executor)
     settled = _settle(cases, [law for law, _, _ in chosen], alone, options, executor)
+    fits = [
+        _fit_of(case, law, path, {name: own.fit for name, own in of_case.items()}, options)
+        for case, (law, path, _), of_case in zip(cases, chosen, settled, strict=True)
+    ]
     results = []
-    for case, (law, path, seconds), of_case in zip(cases, chosen, settled, strict=True):
-        shared = seconds / max(len(of_case), 1)
+    added = with_discrepancies(fits, [case.runs for case in cases], executor)
+    for (fitted, spent), (_, _, seconds), of_case in zip(added, chosen, settled, strict=True):
+        shared = (seconds + spent) / max(len(of_case), 1)
         times = {target: outcome.seconds + shared for target, outcome in of_case.items()}
-        fits = {target: outcome.fit for target, outcome in of_case.items()}
-        results.append((_fit_of(case, law, path, fits, options), times))
+        results.append((fitted, times))
     return results
 
 

@@ -14,6 +14,7 @@ from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array
+    from mixfit.fitting.discrepancy import Discrepancy
     from mixfit.fitting.objective import Objective
     from mixfit.fitting.prior import Shapes
     from mixfit.fitting.result import Fit, FitOptions
@@ -33,6 +34,7 @@ class Optimum:
         goal: where other targets pull it, if they do.
         params: its natural parameters.
         options: of the fit.
+        discrepancy: what its law leaves, if that is added to predictions.
     """
 
     rows: TargetRows
@@ -40,6 +42,7 @@ class Optimum:
     goal: Shapes | None
     params: dict[str, Array]
     options: FitOptions
+    discrepancy: Discrepancy | None
 
     def objective(self, rows: TargetRows | None = None) -> tuple[Objective, Array]:
         """Give what was minimised, on its rows or on others, and the internal parameters."""
@@ -64,7 +67,14 @@ def optima(fit: Fit, runs: Runs) -> list[Optimum]:
         formulas, thetas = zip(*(own.formula() for own in fit.targets.values()), strict=True)
         goals = [*goals_of(rows, formulas, thetas)]
     return [
-        Optimum(own, fit.law, goal, target.params, fit.options)
+        Optimum(
+            rows=own,
+            law=fit.law,
+            goal=goal,
+            params=target.params,
+            options=fit.options,
+            discrepancy=target.discrepancy,
+        )
         for own, goal, target in zip(rows, goals, fit.targets.values(), strict=True)
     ]
 

@@ -11,6 +11,7 @@ from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.plain import Blank, Key, Omitted
 from mixfit.base.shown import Drawn, Shown
+from mixfit.fitting.discrepancy import KINDS
 from mixfit.fitting.inputs import rows_of
 from mixfit.fitting.solvers import SOLVERS
 from mixfit.fitting.uncertainty import intervals
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mixfit.base.arrays import Array
+    from mixfit.fitting.discrepancy import Discrepancy
     from mixfit.fitting.uncertainty import Errors, Intervals, Resamples
     from mixfit.laws.law import Law, Treatment
     from mixfit.laws.pooled import PooledLaw
@@ -52,6 +54,9 @@ class FitOptions:
         restarts: random starts at the most; 12 for those.
         hops: hops in a row that must find nothing lower before the search ends; as many as the law
             has parameters for those.
+        discrepancy: ``auto`` to add what the law leaves of the losses to predictions, where the
+            rows speak for it (`mixfit.fitting.discrepancy`), ``gp`` to do so always, ``none``;
+            ``auto`` for those laws.
         treatment: ``authors`` to fit the laws of others as their authors do, ``mixfit`` to fit all
             laws as those of mixfit.
     """
@@ -62,6 +67,7 @@ class FitOptions:
     restarts: Annotated[int | None, Key(word="auto")] = None
     hops: Annotated[int | None, Key(word="auto")] = None
     treatment: Annotated[str, Key(omit=True)] = AUTHORS
+    discrepancy: Annotated[str | None, Key(omit=True)] = None
 
     def __post_init__(self) -> None:
         if self.treatment not in (AUTHORS, MIXFIT):
@@ -82,6 +88,11 @@ class FitOptions:
             known = ", ".join(SOLVERS)
             hint = nearest(self.solver, SOLVERS)
             raise UsageError(f"There is no solver '{self.solver}'.{hint} Solvers: {known}.")
+        if self.discrepancy is not None and self.discrepancy not in KINDS:
+            raise UsageError(
+                f"There is no discrepancy '{self.discrepancy}' ({parameter('discrepancy')})."
+                f" Discrepancies: {', '.join(KINDS)}."
+            )
         for name, least in (("restarts", 1), ("hops", 0), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -95,14 +106,20 @@ class FitOptions:
 
     def treated(self, own: Treatment) -> Treatment:
         """Give a treatment with what these options say."""
-        asked = {name: getattr(self, name) for name in ("delta", "solver", "restarts", "hops")}
+        names = ("delta", "solver", "restarts", "hops", "discrepancy")
+        asked = {name: getattr(self, name) for name in names}
         return replace(own, **{name: x for name, x in asked.items() if x is not None})
 
     def filled(self, law: Law) -> FitOptions:
         """Give the options with all that is None as a law has it."""
         own = self.of(law)
         return replace(
-            self, delta=own.delta, solver=own.solver, restarts=own.restarts, hops=own.hops
+            self,
+            delta=own.delta,
+            solver=own.solver,
+            restarts=own.restarts,
+            hops=own.hops,
+            discrepancy=own.discrepancy,
         )
 
     def at_most(self, *, restarts: int, hops: int) -> FitOptions:
@@ -184,10 +201,11 @@ class TargetFit:
         params: natural parameters by name, (1,) or (k,) in the order of the domains, for N in
             parameters and D in tokens.
         rows: how many had a loss for this target.
-        huber: mean Huber loss on them, eq. (6).
-        mre: mean relative error on them, in percent.
+        huber: mean Huber loss of the law on them, eq. (6).
+        mre: mean relative error of the law on them, in percent.
         status: what became of the search, such as ``converged``.
         effective: pooled parameter to how many of its numbers the rows decide, of k or of 1.
+        discrepancy: what is added to the law in predictions, if anything.
         notes: what a careful reader should know.
     """
 
@@ -200,6 +218,7 @@ class TargetFit:
     mre: float
     status: str
     effective: dict[str, float] = field(default_factory=dict)
+    discrepancy: Discrepancy | None = None
     notes: tuple[Note, ...] = ()
 
     def __repr__(self) -> str:
@@ -237,7 +256,27 @@ class TargetFit:
     def predict(self, N: Array, D: Array, h: Array) -> Array:
         """Predict losses, (rows,); N and D of shape (rows,), h of shape (rows, k)."""
         formula, theta = self.formula()
-        return formula.predict(theta, N, D, h)
+        loss = formula.predict(theta, N, D, h)
+        return loss if self.discrepancy is None else loss + self.discrepancy.predict(N, D, h)
+
+    def law_alone(self) -> TargetFit:
+        """Give the fit without its discrepancy."""
+        return replace(self, discrepancy=None)
+
+    def with_params(self, params: dict[str, Array]) -> TargetFit:
+        """Give the fit with other natural parameters; what they leave, the discrepancy takes up."""
+        moved = replace(self, params=params)
+        if self.discrepancy is None:
+            return moved
+        change = moved._at_points() - self._at_points()
+        return replace(moved, discrepancy=self.discrepancy.moved(change))
+
+    def _at_points(self) -> Array:
+        """Give the law's predictions where the discrepancy was seen."""
+        assert self.discrepancy is not None
+        formula, theta = self.formula()
+        points = self.discrepancy.points
+        return formula.predict(theta, points.N, points.D, points.h)
 
 
 @dataclass(frozen=True)

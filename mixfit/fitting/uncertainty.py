@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit, Range, TargetFit
-    from mixfit.laws.formula import Formula
 
 LEVEL = 0.9  # of all intervals
 _ENDS = (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)
@@ -65,20 +64,31 @@ class Resamples:
         low, high = self.intervals(target)
         return {name: (high[name] - low[name]) / (2 * _QUANTILE) for name in low}
 
-    def predict(self, target: str, formula: Formula, N: Array, D: Array, h: Array) -> Array:
-        """Predict losses with each resample, (count, rows); arguments as in `Formula.predict`."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.array(
-                [formula.predict(formula.internal(own), N, D, h) for own in self.of(target)]
-            )
+    def predict(self, fit: TargetFit, N: Array, D: Array, h: Array) -> Array:
+        """Predict losses with each resample, (count, rows); arguments as in `Formula.predict`.
 
-    def spread(self, target: str, formula: Formula, N: Array, D: Array, h: Array) -> Array:
+        What a resample leaves, the discrepancy of the fit takes up.
+        """
+        formula, theta = fit.formula()
+        thetas = [formula.internal(own) for own in self.of(fit.target)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted = np.array([formula.predict(own, N, D, h) for own in thetas])
+            if fit.discrepancy is None:
+                return predicted
+            points = fit.discrepancy.points
+            at_points = np.array(
+                [formula.predict(own, points.N, points.D, points.h) for own in (theta, *thetas)]
+            )
+        moved = fit.discrepancy.taken_up(at_points[1:] - at_points[0], N, D, h)
+        return predicted + fit.discrepancy.predict(N, D, h) + moved
+
+    def spread(self, fit: TargetFit, N: Array, D: Array, h: Array) -> Array:
         """Give the standard deviation of predictions over resamples, (rows,), in percent.
 
         It is that of a normal distribution with the same 90% interval, so that a resample that went
         astray does not decide alone.
         """
-        predicted = self.predict(target, formula, N, D, h)
+        predicted = self.predict(fit, N, D, h)
         sound = np.isfinite(predicted) & (predicted > 0)
         logs = np.log(predicted, out=np.full(predicted.shape, np.inf), where=sound)
         with np.errstate(invalid="ignore"):
@@ -200,13 +210,16 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
         UsageError: the fit was not resampled.
     """
     resamples, errors = resampled(fit)
-    formula, theta = fit.targets[target].formula()
-    loss = formula.predict(theta, N, D, h)
-    spread = widening(fit, target) * resamples.spread(target, formula, N, D, h)
+    fitted = fit.targets[target]
+    loss = fitted.predict(N, D, h)
+    spread = widening(fit, target) * resamples.spread(fitted, N, D, h)
     noise = errors.noise[target]
-    size = distance(N, fit.data.model_size), errors.model_size, formula.law.uses_model_size
-    length = distance(D, fit.data.tokens), errors.tokens, formula.law.uses_tokens
+    size = distance(N, fit.data.model_size), errors.model_size, fitted.form.uses_model_size
+    length = distance(D, fit.data.tokens), errors.tokens, fitted.form.uses_tokens
     shift, own = np.zeros(len(N)), np.full(len(N), noise.mixture**2)
+    discrepancy = fitted.discrepancy
+    if discrepancy is not None:
+        own = (100 * discrepancy.deviation(N, D, h) / loss) ** 2
     for away, growth, used in (size, length):
         if growth is None:
             # Where the rows have one size, or too few, nothing tells what others would add.
@@ -214,7 +227,8 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
             shift, own = shift + unknown, own + unknown
         elif used:
             shift = shift + away * (growth.shift * noise.total) ** 2
-            own = own + away * (growth.own * noise.total) ** 2
+            if discrepancy is None:  # which else grows by itself
+                own = own + away * (growth.own * noise.total) ** 2
     of_runs = np.full(len(N), noise.run**2 + noise.checkpoint**2)
     total = np.sqrt(spread**2 + shift + own + of_runs) / 100
     return Intervals(

@@ -122,6 +122,7 @@ class Treatment:
         solver: a name in `mixfit.fitting.solvers.SOLVERS`.
         restarts: random starts at the most.
         hops: hops in a row that must find nothing lower; None for as many as there are parameters.
+        discrepancy: whether a discrepancy is added to it (`mixfit.fitting.discrepancy.KINDS`).
     """
 
     source: str = ""
@@ -129,6 +130,7 @@ class Treatment:
     solver: str = "trust-region"
     restarts: int = 12
     hops: int | None = None
+    discrepancy: str = "auto"
 
 
 OURS = Treatment()

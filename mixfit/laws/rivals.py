@@ -47,7 +47,7 @@ _OLMIX = Treatment(
 _LEAST_SQUARES = Treatment("its authors minimise squares", delta=1.0)
 _EFFECTIVE_SHARE = EffectiveShare("C", outer="beta", pull=0.0, exponent=_BETA, without="gamma")
 
-RIVALS: tuple[Law, ...] = (
+_PUBLISHED: tuple[Law, ...] = (
     Law(
         "ye-m1",
         "Ye et al. 2024, M1 (the paper's appendix B.1); C_i of either sign",
@@ -143,4 +143,9 @@ RIVALS: tuple[Law, ...] = (
             Term("B", _EFFECTIVE_SHARE, d=_BETA),
         ),
     ),
+)
+
+#: As published: nothing is added to their predictions.
+RIVALS: tuple[Law, ...] = tuple(
+    replace(law, treatment=replace(law.treatment, discrepancy="none")) for law in _PUBLISHED
 )

@@ -143,8 +143,7 @@ def _fits(fit: Fit) -> list[Fit]:
         replace(
             fit,
             targets={
-                name: replace(own, params=by_target[name][index])
-                for name, own in fit.targets.items()
+                name: own.with_params(by_target[name][index]) for name, own in fit.targets.items()
             },
         )
         for index in range(len(resamples))

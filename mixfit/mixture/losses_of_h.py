@@ -5,6 +5,8 @@ of the other targets into (targets, k) arrays, so that values, gradients and exa
 derivatives cost a few array operations whatever the number of targets. A target with another kind
 of coefficient is evaluated through its `Formula`.
 
+What a law leaves (`mixfit.fitting.discrepancy`) is added to its losses.
+
 Derivatives are along the simplex: a number common to all domains is left out, as no direction
 inside the simplex sees it.
 """
@@ -284,6 +286,8 @@ class LossesOfH:
             for term in formula.law.terms:
                 inside = formula.law.under_outer(term)
                 rows.setdefault((term, inside), []).append((index, formula, theta))
+        known = [(index, fit.targets[name].discrepancy) for index, name in enumerate(targets)]
+        self.discrepancies = [(index, own) for index, own in known if own is not None]
         self.stacks = [self._stack(*key, of_term) for key, of_term in rows.items()]
 
     def _stack(self, term: Term, inside: bool, rows: list[tuple[int, Formula, Array]]) -> _Stack:
@@ -339,6 +343,7 @@ class LossesAt:
                 self._constant[int(stack.inside), stack.target] += value
             else:
                 self._stacks.append(stack)
+        self._added = [(index, own.at(N, D)) for index, own in losses.discrepancies]
         has_outer = {i for stack in losses.stacks if stack.inside for i in stack.target}
         self._powered = np.array(sorted(has_outer), int)
         self._kappa = losses.kappas[self._powered]
@@ -357,6 +362,8 @@ class LossesAt:
         values[self._powered] += self._outer(sums).value
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
+        for target, added in self._added:
+            values[target] += added.value(h)
         return values
 
     def gradients(self, h: Array) -> tuple[Array, Array]:
@@ -367,6 +374,9 @@ class LossesAt:
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
             gradients[odd.target] += odd.gradient(h[None], self._N, self._D)[0]
+        for target, added in self._added:
+            values[target] += added.value(h)
+            gradients[target] += added.gradient(h)
         return values, gradients
 
     def _at(self, h: Array) -> tuple[Array, Array, OuterAt, Array, list[_StackAt]]:
@@ -400,6 +410,8 @@ class LossesAt:
         curvature += slopes.T @ ((weights[self._powered] * outer.bend)[:, None] * slopes)
         for odd in self._odd:
             curvature += weights[odd.target] * odd.curvature(h, self._N, self._D)
+        for target, added in self._added:
+            curvature += weights[target] * added.curvature(h)
         return curvature
 
     def convex(self, allowed: Mask) -> Mask:
@@ -416,4 +428,6 @@ class LossesAt:
         proven[self._powered] &= self._kappa > 0
         for odd in self._odd:
             proven[odd.target] = False
+        for target, _ in self._added:
+            proven[target] = False
         return proven

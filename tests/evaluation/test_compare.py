@@ -128,6 +128,8 @@ def test_progress_is_a_step_for_each_target_of_each_split():
     assert told == [
         ("fitting chinchilla", 4),
         *["a step"] * 4,
+        ("what the law leaves", 2),
+        *["a step"] * 2,
         ("predicting by 2 laws", 4),
         *["a step"] * 4,
     ]

@@ -169,6 +169,7 @@ def test_the_fit_is_the_same_in_two_processes(chosen):
         ("pooling targets", 5),
         ("pooling targets", 2),
         ("pooling targets", 2),
+        ("what the law leaves", 1),
     ]
 
 

@@ -84,7 +84,12 @@ def test_the_treatment_of_its_authors_comes_near_the_losses(law):
     notes = [note.text for note in found.notes if note.code == "as-its-authors"]
     assert len(notes) == bool(law.treatment.source)
     assert found.options == FitOptions(
-        law.treatment.delta, 0, law.treatment.solver, restarts=40, hops=2
+        law.treatment.delta,
+        0,
+        law.treatment.solver,
+        restarts=40,
+        hops=2,
+        discrepancy="none",
     )
 
 
@@ -103,7 +108,7 @@ def test_how_a_law_is_fitted_is_said():
 
 
 def test_options_that_are_given_count():
-    options = FitOptions(delta=0.01, solver="trust-region", restarts=2, hops=0)
+    options = FitOptions(0.01, 0, "trust-region", 2, 0, discrepancy="auto")
     found = fit(table(CATALOGUE["log-linear"]), "log-linear", options=options, jobs=1)
     assert found.options == options
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from random_fits import dirichlet, fit_of, random_fit
 
+from mixfit.fitting.discrepancy import Discrepancy, Kernel, Points
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.objective import WeightedLoss
@@ -52,6 +53,42 @@ def test_derivatives_match_finite_differences(law):
     # Of coefficients that are no power means, second derivatives are differences of slopes.
     rtol = 1e-5 if all_power_means(fit) else 1e-4
     np.testing.assert_allclose(bent - bent.mean(), turn - turn.mean(), rtol=rtol, atol=1e-12)
+
+
+def with_discrepancies(fit):
+    """Add what a law would have left at some mixtures to each target of a fit but the last."""
+    rng = np.random.default_rng(7)
+    points = Points(
+        rng.dirichlet(np.ones(K), 5),
+        np.repeat(range(5), 2),
+        np.full(10, N),
+        D * rng.uniform(size=10),
+    )
+    kernel = Kernel(mixture=0.5, tokens=2.0, everywhere=3.0, by_tokens=1.0, common_tokens=0.5)
+    left = 0.02 * rng.normal(size=(len(fit.targets) - 1, 10))
+    found = dict(zip(fit.targets, Discrepancy.of(kernel, points, left), strict=False))
+    targets = {name: replace(own, discrepancy=found.get(name)) for name, own in fit.targets.items()}
+    return replace(fit, targets=targets)
+
+
+def test_what_a_law_leaves_is_added_with_its_derivatives():
+    alone = random_fit("coupled", K, 3, 1)
+    fit = with_discrepancies(alone)
+    losses, h, weights = losses_of(fit), dirichlet(K, 2), np.array([0.2, 0.3, 0.5])
+    values, gradients = losses.gradients(h)
+    np.testing.assert_allclose(values, predicted(fit, h), rtol=1e-12)
+    np.testing.assert_allclose(losses.values(h), values, rtol=1e-14)
+    added = values - losses_of(alone).values(h)
+    assert np.all(added[:2] != 0)
+    assert added[2] == 0
+    move = 1e-5 * (np.eye(K)[0] - np.eye(K)[1])
+    change = (losses.values(h + move) - losses.values(h - move)) / 2
+    np.testing.assert_allclose(gradients @ move, change, rtol=1e-5, atol=1e-14)
+    turn = weights @ (losses.gradients(h + move)[1] - losses.gradients(h - move)[1]) / 2
+    bent = losses.curvature(h, weights) @ move
+    np.testing.assert_allclose(bent - bent.mean(), turn - turn.mean(), rtol=1e-5, atol=1e-12)
+    proven = losses_of(alone).convex(np.ones(K, bool))
+    assert losses.convex(np.ones(K, bool)).tolist() == [False, False, proven[2]]
 
 
 @every_law

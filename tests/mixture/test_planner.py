@@ -27,7 +27,9 @@ def real_fit():
     if not REAL_RUNS.exists():
         pytest.skip("the real runs are not here")
     runs = read_runs(REAL_RUNS, where=["model_size>=3e8", "n_tokens>=3.9e9"])
-    return fit(runs, "additive:none", options=FitOptions(restarts=3, hops=3), jobs=1)
+    return fit(
+        runs, "additive:none", options=FitOptions(restarts=3, hops=3, discrepancy="none"), jobs=1
+    )
 
 
 @pytest.fixture
