@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mixfit.runs.target_rows import TargetRows
 
 _ROUGH, _MOST = 500, 800  # points at the most, to find the kernel and in the end
+_SAME_D = 0.01  # a difference of logs
 _LEAST = 5  # mixtures
 _EXACT = 1e-6  # of the losses; a law that leaves less leaves rounding
 # The logs of variances, in units of a point's noise, and of lengths, as before anything is seen:
@@ -154,18 +155,27 @@ def averaged(runs: Runs | TargetRows, left: Array, most: int = _MOST) -> Seen:
 def neighbours(runs: Runs | TargetRows, most: int = _MOST) -> list[Indices]:
     """Group rows: neighbouring checkpoints of a run, so that there are not too many groups."""
     order = np.lexsort([runs.D, runs.N, runs.mixture])
-    key = np.stack([runs.mixture[order], np.unique(runs.N, return_inverse=True)[1][order]])
-    starts = np.flatnonzero(np.any(np.diff(key, axis=1) != 0, axis=0)) + 1
-    trained = np.split(order, starts)
+    other_run = np.diff(runs.mixture[order]) != 0
+    other_run |= np.diff(runs.N[order]) != 0
+    # What is logged twice, at nearly the same D, has one noise.
+    other_D = np.diff(np.log(runs.D[order])) > _SAME_D
+    checkpoints = np.split(order, np.flatnonzero(other_run | other_D) + 1)
+    first = np.array([rows[0] for rows in checkpoints])
+    starts = np.flatnonzero(np.diff(runs.mixture[first]) | (np.diff(runs.N[first]) != 0)) + 1
+    trained = np.split(np.arange(len(checkpoints)), starts)
     if len(trained) > most:  # then some runs, evenly spread in the order of their mixtures
         trained = [trained[i] for i in np.linspace(0, len(trained) - 1, most).astype(int)]
-    longest = max(len(rows) for rows in trained)
+    lengths = np.array([len(own) for own in trained])
     parts = max(
         count
-        for count in range(1, longest + 1)
-        if count == 1 or sum(min(count, len(rows)) for rows in trained) <= most
+        for count in range(1, lengths.max() + 1)
+        if count == 1 or np.minimum(count, lengths).sum() <= most
     )
-    return [group for rows in trained for group in np.array_split(rows, min(parts, len(rows)))]
+    return [
+        np.concatenate([checkpoints[i] for i in group])
+        for own in trained
+        for group in np.array_split(own, min(parts, len(own)))
+    ]
 
 
 def _means(left: Array) -> Array:
