@@ -35,7 +35,7 @@ from mixfit.mixture.planner import optimize
 from mixfit.runs.runs import Runs
 
 ARMS = ("random", "i-optimal", "spread")
-QUICK = FitOptions(restarts=3, hops=1)
+QUICK = FitOptions(restarts=3, hops=1, discrepancy="none")
 NOISE, MISFIT = 0.003, 0.005
 N, D = 3e8, 8e9
 
