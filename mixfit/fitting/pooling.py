@@ -21,7 +21,7 @@ from mixfit.fitting.result import PoolPath, Trial
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.fitting.solvers import descend
 from mixfit.laws.pooled import AutoLaw, Pool, PooledLaw
-from mixfit.runs.splits import split_folds
+from mixfit.runs.splits import split_few_folds
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ ACROSS = (0.1, 0.03, 0.01, 0.003, 0.0)
 # decide only between optima that the rows can hardly tell apart.
 EXPONENTS = 0.003
 ROUNDS = 2  # in which targets move to the medians of the others
-_FOLDS = 5
 _TOLERANCE = 1e-5
 
 
@@ -251,10 +250,8 @@ def distinct_tables(tables: Sequence[Runs]) -> list[Runs]:
 
 def _folds(runs: Runs, seed: int) -> list[tuple[Runs, Runs]]:
     """Give the rows to fit and to predict of each fold; none where there is one mixture."""
-    if len(runs.mixtures) < 2:
-        return []
-    splits = split_folds(runs, min(_FOLDS, len(runs.mixtures)), seed=seed).splits
-    return [(split.train, split.tests[0].runs) for split in splits]
+    folds = split_few_folds(runs, seed=seed)
+    return [] if folds is None else [(own.train, own.tests[0].runs) for own in folds.splits]
 
 
 def _trial_of(parts: Sequence[_Part]) -> Trial | None:
@@ -310,6 +307,7 @@ def _chosen(case: Case, domains: Trial | None, targets: Trial | None, seconds: f
     pool = Pool(domains.chosen)
     if targets is not None:
         pool = Pool(domains.chosen, targets.chosen, EXPONENTS)
-    count = len(case.runs.mixtures)
-    tests = f"{min(_FOLDS, count)} folds over {count} mixtures"
-    return Chosen(PooledLaw(case.law.law, pool), PoolPath(tests, domains, targets), seconds)
+    folds = split_few_folds(case.runs)
+    assert folds is not None  # errors come of nothing else
+    path = PoolPath(folds.title, domains, targets)
+    return Chosen(PooledLaw(case.law.law, pool), path, seconds)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices
 
 _SAME_WEIGHT = 1e-6
+_ROUNDING = 1e-3  # by which weights of one mixture may differ between logs
 _SAME_LENGTH = 1.005  # ratio of the training lengths that one checkpoint is logged with
 _SAME_LOSS = 1e-9  # relative
 
@@ -24,19 +25,43 @@ def group_mixtures(h: Array) -> tuple[Indices, Indices]:
         The mixture (rows,) of each row, numbered in the order of first rows, and the first row
         (m,) of each mixture.
     """
-    # A direction along which distinct mixtures hardly ever coincide; summed weight by weight, so
-    # that equal rows come out equal to the last bit.
-    direction = np.sqrt(np.arange(2.0, 2.0 + h.shape[1]))
+    # Summed weight by weight, so that equal rows come out equal to the last bit.
+    direction = _direction(h.shape[1])
     along = sum(weight * length for weight, length in zip(h.T, direction, strict=True))
     _, first, inverse = np.unique(along, return_index=True, return_inverse=True)
     if np.abs(h - h[first][inverse]).max(initial=0.0) > _SAME_WEIGHT:
         _, first, inverse = np.unique(h, axis=0, return_index=True, return_inverse=True)
-    label = _join_near(h[first], direction)[inverse.reshape(-1)]
+    label = _join_near(h[first], direction, _SAME_WEIGHT)[inverse.reshape(-1)]
     _, first, number = np.unique(label, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return rank[number], first[order]
+
+
+def roundings(mixtures: Array) -> Indices:
+    """Number mixtures so that those that are the same but for rounding share a number.
+
+    >>> roundings(np.array([[0.333, 0.667], [0.5, 0.5], [0.33333, 0.66667]]))
+    array([0, 1, 0])
+
+    Args:
+        mixtures: weights (m, k), distinct.
+
+    Returns:
+        (m,), numbered in the order of the first ones.
+    """
+    label = _join_near(mixtures, _direction(mixtures.shape[1]), _ROUNDING)
+    _, first, number = np.unique(label, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    numbers: Indices = rank[number.reshape(-1)]
+    return numbers
+
+
+def _direction(k: int) -> Array:
+    """Give a direction along which distinct mixtures hardly ever coincide, (k,)."""
+    direction: Array = np.sqrt(np.arange(2.0, 2.0 + k))
+    return direction
 
 
 def group_together(*tables: Array) -> tuple[list[Indices], Array]:
@@ -95,8 +120,8 @@ def logged_twice(mixture: Indices, N: Array, D: Array, losses: Array) -> tuple[I
     return np.concatenate(earlier), np.concatenate(later)
 
 
-def _join_near(points: Array, direction: Array) -> Indices:
-    """Label points (m, k) so that points within 1e-6 of each other share a label."""
+def _join_near(points: Array, direction: Array, gap: float) -> Indices:
+    """Label points (m, k) so that points no farther apart in any coordinate share a label."""
     # Rounding would part 0.1234565 from 0.12345649. Points that are near each other are near in
     # the order along a direction too.
     along = points @ direction
@@ -104,11 +129,11 @@ def _join_near(points: Array, direction: Array) -> Indices:
     points, along = points[order], along[order]
     joined = np.arange(len(points))
     for step in range(1, len(points)):
-        close = np.flatnonzero(along[step:] - along[:-step] <= _SAME_WEIGHT * direction.sum())
+        close = np.flatnonzero(along[step:] - along[:-step] <= gap * direction.sum())
         if not len(close):
             break
-        gap = np.abs(points[close + step] - points[close]).max(axis=1)
-        near = close[gap <= _SAME_WEIGHT]
+        apart = np.abs(points[close + step] - points[close]).max(axis=1)
+        near = close[apart <= gap]
         joined[near + step] = np.minimum(joined[near + step], joined[near])
     while not np.array_equal(joined, joined[joined]):
         joined = joined[joined]

@@ -1,7 +1,8 @@
 """Runs to rows to fit on and rows to test on, without leakage between them.
 
 Rows of one mixture are not independent, and neither are the checkpoints of one run. So a split that
-tests new mixtures keeps all rows of a mixture on one side, and a split that tests other scales says
+tests new mixtures keeps all rows of a mixture on one side, and of mixtures that are the same but
+for rounding, and a split that tests other scales says
 how many of its test mixtures were also fitted. No checkpoint is ever on both sides.
 """
 
@@ -14,12 +15,12 @@ import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.numbers import counted, distinct, short
-from mixfit.runs.identity import group_together, logged_twice
+from mixfit.runs.identity import group_together, logged_twice, roundings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixfit.base.arrays import Indices, Mask
+    from mixfit.base.arrays import Mask
     from mixfit.runs.runs import Runs
 
 _FOLDS = 5
@@ -119,7 +120,8 @@ def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
     Raises:
         UsageError: if there are fewer than two folds, or fewer mixtures than folds.
     """
-    count = len(runs.mixtures)
+    same = roundings(runs.mixtures)
+    count = int(same.max()) + 1
     if folds < 2:
         raise UsageError(f"{parameter('folds')} is {folds}; it must be 2 or more.")
     if count < folds:
@@ -130,11 +132,21 @@ def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
     order = np.random.default_rng(seed).permutation(count)
     label = "new mixtures"
     splits = tuple(
-        _hold_out_mixtures(runs, held, number, label)
+        _hold_out_mixtures(runs, np.isin(same, held), number, label)
         for number, held in enumerate(np.array_split(order, folds), start=1)
     )
     title = f"{folds} folds over {count} mixtures"
-    return Splits(splits, title, (label,))
+    return Splits(splits, title, (label,), _rounding_notes(runs, count))
+
+
+def split_few_folds(runs: Runs, *, seed: int = 0) -> Splits | None:
+    """Hold out folds of mixtures: five, or as many as there are mixtures.
+
+    Returns:
+        The splits, or None where there is one mixture.
+    """
+    count = len(np.unique(roundings(runs.mixtures)))
+    return split_folds(runs, min(_FOLDS, count), seed=seed) if count > 1 else None
 
 
 def split_learning_curve(
@@ -153,7 +165,8 @@ def split_learning_curve(
     Raises:
         UsageError: if a q leaves no mixture to fit or to test, or there is no repeat.
     """
-    count = len(runs.mixtures)
+    same = roundings(runs.mixtures)
+    count = int(same.max()) + 1
     wanted = sorted(set(mixtures))
     for q in wanted:
         if not 1 <= q < count:
@@ -165,14 +178,14 @@ def split_learning_curve(
         raise UsageError(f"{parameter('repeats')} is {repeats}; it must be 1 or more.")
     orders = [np.random.default_rng([seed, r]).permutation(count) for r in range(repeats)]
     splits = tuple(
-        _hold_out_mixtures(runs, order[q:], number, f"q={q}")
+        _hold_out_mixtures(runs, ~np.isin(same, order[:q]), number, f"q={q}")
         for q in wanted
         for number, order in enumerate(orders, start=1)
     )
     title = (
         f"fitted on q of {count} mixtures, tested on the others, {counted(repeats, 'random draw')}"
     )
-    return Splits(splits, title, (f"q={wanted[-1]}",))
+    return Splits(splits, title, (f"q={wanted[-1]}",), _rounding_notes(runs, count))
 
 
 def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
@@ -255,8 +268,9 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
         UsageError: if the rows have too few mixtures, sizes and lengths for any.
     """
     plans = []
-    if len(runs.mixtures) > 1:
-        plans.append(split_folds(runs, min(_FOLDS, len(runs.mixtures)), seed=seed))
+    folds = split_few_folds(runs, seed=seed)
+    if folds is not None:
+        plans.append(folds)
     if len(np.unique(runs.N)) >= _ENOUGH_SIZES:
         plans.append(split_sizes(runs, largest_only=True))
     if (lengths := split_lengths(runs)) is not None:
@@ -276,9 +290,22 @@ def _held_out(label: str, test: Runs, train: Runs) -> HeldOut:
     return HeldOut(label, test, len(np.intersect1d(fitted, tested)))
 
 
-def _hold_out_mixtures(runs: Runs, held: Indices, fold: int, label: str) -> Split:
-    tested = np.isin(runs.mixture, held)
+def _hold_out_mixtures(runs: Runs, held: Mask, fold: int, label: str) -> Split:
+    """Test some mixtures, by a mask (m,), and fit the others."""
+    tested = held[runs.mixture]
     return Split(fold, runs.select(~tested), (HeldOut(label, runs.select(tested), 0),))
+
+
+def _rounding_notes(runs: Runs, count: int) -> tuple[Note, ...]:
+    """Say that mixtures are the same but for rounding."""
+    more = len(runs.mixtures) - count
+    if not more:
+        return ()
+    text = (
+        f"{counted(more, 'mixture')} of {len(runs.mixtures)} {'is' if more == 1 else 'are'} the same"
+        " as another but for rounding, and counted with it: fitted with it, or tested with it"
+    )
+    return (Note("rounded-mixtures", text),)
 
 
 def _labels(tests: Sequence[Runs]) -> list[str]:

@@ -252,3 +252,37 @@ def test_the_paper_s_split_of_the_real_runs(real_runs):
             read_runs(real_runs, where=early), [read_runs(real_runs, where=late)], ["late"]
         )
     assert said(caught).startswith("60 checkpoints of --test 'late' are fitted too.")
+
+
+def with_roundings():
+    """A table whose mixtures 0 to 3 stand in it twice, rounded to three digits at another size."""
+    runs = table(sizes=(1e8,))
+    again = runs.select(runs.mixture < 4)
+    h = again.h.round(3)
+    h[:, 2] = 1 - h[:, 0] - h[:, 1]
+    return Runs.from_arrays(
+        np.concatenate([runs.N, 2 * again.N]),
+        np.concatenate([runs.D, again.D]),
+        np.concatenate([runs.h, h]),
+        {"x": np.concatenate([runs.losses_of("x"), again.losses_of("x")])},
+        ["a", "b", "c"],
+    )
+
+
+@pytest.mark.parametrize(
+    "split", [lambda r: split_folds(r, 5), lambda r: split_learning_curve(r, [3, 6], repeats=4)]
+)
+def test_roundings_of_a_mixture_stay_on_its_side(split):
+    runs = with_roundings()
+    assert len(runs.mixtures) == 14
+    plan = split(runs)
+    for own in plan.splits:
+        apart = np.abs(own.train.mixtures[:, None] - own.tests[0].runs.mixtures).max(axis=2)
+        assert apart.min() > 1e-3
+        assert len(own.train) + len(own.tests[0].runs) == len(runs)
+    (note,) = plan.notes
+    assert str(note) == (
+        "4 mixtures of 14 are the same as another but for rounding, and counted with it: fitted"
+        " with it, or tested with it"
+    )
+    assert "10 mixtures" in plan.title
