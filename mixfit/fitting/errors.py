@@ -219,10 +219,10 @@ def _noise_beside(added: Discrepancy, noise: Noise, errors: Array, rows: TargetR
     single one has besides.
     """
     scale = 100 / float(rows.loss.mean())
-    groups = neighbours(rows)
-    count = np.array([len(group) for group in groups])
-    scatter = sum(float(((errors[group] - errors[group].mean()) ** 2).sum()) for group in groups)
-    besides = scatter / len(rows) if count.max() > 1 else 0.0
+    group = neighbours(rows)
+    grouped = group >= 0
+    means = means_by(errors[grouped], group[grouped])
+    besides = float(np.mean((errors[grouped] - means[group[grouped]]) ** 2))
     checkpoint = added.variance * scale**2 + besides
     run = added.variance * added.kernel.run * scale**2
     return Noise(noise.mixture, float(np.sqrt(run)), float(np.sqrt(checkpoint)))

@@ -145,45 +145,59 @@ def averaged(runs: Runs | TargetRows, left: Array, most: int = _MOST) -> Seen:
         left: (targets, rows), NaN where a target has no loss.
         most: points at the most.
     """
-    groups = neighbours(runs, most)
-    first = np.array([group[0] for group in groups])
-    D = np.exp([np.log(runs.D[group]).mean() for group in groups])
-    points = Points(runs.mixtures, runs.mixture[first], runs.N[first], D)
-    return Seen(points, np.array([_means(left[:, group]) for group in groups]).T)
-
-
-def neighbours(runs: Runs | TargetRows, most: int = _MOST) -> list[Indices]:
-    """Group rows: neighbouring checkpoints of a run, so that there are not too many groups."""
-    order = np.lexsort([runs.D, runs.N, runs.mixture])
-    other_run = np.diff(runs.mixture[order]) != 0
-    other_run |= np.diff(runs.N[order]) != 0
-    # What is logged twice, at nearly the same D, has one noise.
-    other_D = np.diff(np.log(runs.D[order])) > _SAME_D
-    checkpoints = np.split(order, np.flatnonzero(other_run | other_D) + 1)
-    first = np.array([rows[0] for rows in checkpoints])
-    starts = np.flatnonzero(np.diff(runs.mixture[first]) | (np.diff(runs.N[first]) != 0)) + 1
-    trained = np.split(np.arange(len(checkpoints)), starts)
-    if len(trained) > most:  # then some runs, evenly spread in the order of their mixtures
-        trained = [trained[i] for i in np.linspace(0, len(trained) - 1, most).astype(int)]
-    lengths = np.array([len(own) for own in trained])
-    parts = max(
-        count
-        for count in range(1, lengths.max() + 1)
-        if count == 1 or np.minimum(count, lengths).sum() <= most
+    group = neighbours(runs, most)
+    points = Points(
+        mixtures=runs.mixtures,
+        mixture=runs.mixture[first_rows(group)],
+        N=runs.N[first_rows(group)],
+        D=np.exp(_means(np.log(runs.D), group)),
     )
-    return [
-        np.concatenate([checkpoints[i] for i in group])
-        for own in trained
-        for group in np.array_split(own, min(parts, len(own)))
-    ]
+    return Seen(points, np.array([_means(own, group) for own in left]))
 
 
-def _means(left: Array) -> Array:
-    """Give the means of rows over what is not NaN."""
-    known = ~np.isnan(left)
-    count = known.sum(axis=1)
-    total = np.where(known, left, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def neighbours(runs: Runs | TargetRows, most: int = _MOST) -> Indices:
+    """Group rows: neighbouring checkpoints of a run, so that there are not too many groups.
+
+    Returns:
+        The group (rows,) of each row, and -1 for those of runs beyond `most`, which are evenly
+        spread in the order of their mixtures.
+    """
+    order = np.lexsort([runs.D, runs.N, runs.mixture])
+    new_run = np.diff(runs.mixture[order], prepend=-1) != 0
+    new_run |= np.diff(runs.N[order], prepend=0) != 0
+    # What is logged twice, at nearly the same D, has one noise.
+    new_checkpoint = new_run | (np.diff(np.log(runs.D[order]), prepend=0.0) > _SAME_D)
+    run, checkpoint = np.cumsum(new_run) - 1, np.cumsum(new_checkpoint) - 1
+    first = checkpoint[new_run]
+    lengths = np.diff(first, append=checkpoint[-1] + 1)
+    kept = np.ones(len(lengths), bool)
+    if len(lengths) > most:
+        kept[:] = False
+        kept[np.linspace(0, len(lengths) - 1, most).astype(int)] = True
+    parts = 1
+    while parts < lengths.max() and np.minimum(parts + 1, lengths[kept]).sum() <= most:
+        parts += 1
+    of_run = np.where(kept, np.minimum(parts, lengths), 0)
+    part = (checkpoint - first[run]) * of_run[run] // lengths[run]
+    group = np.empty(len(order), int)
+    group[order] = np.where(kept[run], (np.cumsum(of_run) - of_run)[run] + part, -1)
+    return group
+
+
+def first_rows(group: Indices) -> Indices:
+    """Give a row of each group, from `neighbours`."""
+    numbers, rows = np.unique(group, return_index=True)
+    return rows[numbers >= 0]
+
+
+def _means(values: Array, group: Indices) -> Array:
+    """Give the means of the values of each group over what is not NaN; NaN where nothing is."""
+    counted = (group >= 0) & ~np.isnan(values)
+    size = group.max() + 1
+    count = np.bincount(group[counted], minlength=size)
+    total = np.bincount(group[counted], values[counted], size)
+    means: Array = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return means
 
 
 class _Search:

@@ -301,9 +301,10 @@ def _rounding_notes(runs: Runs, count: int) -> tuple[Note, ...]:
     more = len(runs.mixtures) - count
     if not more:
         return ()
+    are = "is" if more == 1 else "are"
     text = (
-        f"{counted(more, 'mixture')} of {len(runs.mixtures)} {'is' if more == 1 else 'are'} the same"
-        " as another but for rounding, and counted with it: fitted with it, or tested with it"
+        f"{counted(more, 'mixture')} of {len(runs.mixtures)} {are} the same as another but for"
+        " rounding, and counted with it: fitted with it, or tested with it"
     )
     return (Note("rounded-mixtures", text),)
 
