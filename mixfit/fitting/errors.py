@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.fitting.discrepancy import Discrepancy
-from mixfit.fitting.kriging import averaged, neighbours
+from mixfit.fitting.kriging import averaged, near, neighbours
 from mixfit.fitting.optimum import weighted, weights_of
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import Errors, Growth, Noise
@@ -165,7 +165,7 @@ def _predicted(
     if added is None:
         return law
     left = np.array(
-        [rows.loss - formula.predict(theta, rows.N, rows.D, rows.h) for theta in thetas]
+        [near(rows.loss - formula.predict(theta, rows.N, rows.D, rows.h)) for theta in thetas]
     )
     points, seen = averaged(rows, left)
     (first,) = Discrepancy.of(added.kernel, points, seen[:1])

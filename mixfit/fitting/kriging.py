@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _ROUGH, _MOST = 500, 800  # points at the most, to find the kernel and in the end
 _SAME_D = 0.01  # a difference of logs
 _LEAST = 5  # mixtures
+_NORMAL = (
+    1.4826  # a standard deviation over the median of absolute values, of a normal distribution
+)
+_FAR = 5.0  # standard deviations; a run that went wrong counts as no farther off
 _EXACT = 1e-6  # of the losses; a law that leaves less leaves rounding
 # The logs of variances, in units of a point's noise, and of lengths, as before anything is seen:
 # mean and standard deviation. The length between mixtures is in units of their median distance.
@@ -111,15 +115,13 @@ def discrepancies_of(
         Target to discrepancy; nothing where mixtures are too few, where the law is exact, or where
         the likelihood does not rise by more than one for each number of the kernel.
     """
-    left = {
-        target: runs.losses_of(target) - fit.predict(runs.N, runs.D, runs.h)
-        for target, fit in fits.items()
-    }
-    sound = {
-        target: own
-        for target, own in left.items()
-        if np.nanstd(own) > _EXACT * np.nanmean(runs.losses_of(target))
-    }
+    sound = {}
+    for target, fit in fits.items():
+        loss = runs.losses_of(target)
+        left = loss - fit.predict(runs.N, runs.D, runs.h)
+        usual = _usual(left)
+        if np.isfinite(usual) and usual > _EXACT * np.nanmean(loss):
+            sound[target] = near(left)
     if not sound or len(runs.mixtures) < _LEAST:
         return {}
     search = _Search(averaged(runs, np.array([*sound.values()]), _ROUGH))
@@ -128,6 +130,15 @@ def discrepancies_of(
         return {}
     seen = averaged(runs, np.array([*sound.values()]))
     return dict(zip(sound, Discrepancy.of(kernel, *seen), strict=True))
+
+
+def near(left: Array) -> Array:
+    """Bring what is left of a target, (rows,), to within five robust standard deviations."""
+    return np.clip(left, -_FAR * _usual(left), _FAR * _usual(left))
+
+
+def _usual(left: Array) -> float:
+    return _NORMAL * float(np.nanmedian(np.abs(left)))
 
 
 class Seen(NamedTuple):

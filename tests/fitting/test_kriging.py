@@ -140,6 +140,25 @@ def test_an_exact_law_leaves_nothing():
     assert fitted.targets["a"].discrepancy is None
 
 
+def test_a_run_that_went_wrong_does_not_decide():
+    runs, law = table(30)
+    fitted = fit(runs, "additive:none", options=replace(QUICK, discrepancy="none"), jobs=1)
+    wrong = (runs.mixture == 3) & (runs.N == 1e8)
+    losses = {t: np.where(wrong, 1.3, 1.0) * runs.losses_of(t) for t in runs.targets}
+    spoilt = Runs.from_arrays(runs.N, runs.D, runs.h, losses, DOMAINS)
+    found, known = (
+        discrepancies_of(fitted.targets, table, always=True)["a"] for table in (spoilt, runs)
+    )
+    others = runs.select(runs.mixture != 3)
+    at = others.N, others.D, others.h
+    moved = found.predict(*at) - known.predict(*at)
+    assert np.sqrt(np.mean(moved**2)) < 0.3 * np.sqrt(np.mean(known.predict(*at) ** 2))
+    assert (
+        np.max(np.abs(found.predict(runs.N[wrong], runs.D[wrong], runs.h[wrong])))
+        < 0.05 * law.mean()
+    )
+
+
 def test_few_mixtures_are_left_alone():
     runs, _ = table(4)
     fitted = fit(runs, "chinchilla", options=replace(QUICK, discrepancy="gp"), jobs=1)
