@@ -51,14 +51,17 @@ def _fill(steps: Array, exact: Array, lower: Array, upper: Array, grid: int) -> 
     missing = int(grid - steps.sum())
     sign = 1 if missing > 0 else -1
     while missing:
-        room = steps < upper if sign > 0 else steps > lower
-        if not room.any():  # limits that were rounded leave none
-            room = np.ones(len(steps), bool) if sign > 0 else steps > 0
+        left = upper - steps if sign > 0 else steps - lower
+        if not np.any(left > 0):  # limits that were rounded leave none
+            left = np.full(len(steps), np.inf) if sign > 0 else steps
+        room = left > 0
         # To nine digits, so that the first of equals goes first.
         off = np.where(room, np.round(sign * (exact - steps), 9), -np.inf)
         order = np.argsort(-off, kind="stable")[: min(abs(missing), int(room.sum()))]
-        steps[order] += sign
-        missing -= sign * len(order)
+        # All that have room change alike while more is missing than they are.
+        at_once = sign * max(1, int(min(abs(missing) // len(order), left[order].min())))
+        steps[order] += at_once
+        missing -= at_once * len(order)
     return steps
 
 

@@ -85,6 +85,13 @@ def test_steps_at_a_corner_of_a_region_do_not_leave_it():
     assert sorted(to_steps(fixed, np.full(3, 1 / 3), 1000)) == [333, 333, 334]
 
 
+def test_a_mixture_far_outside_is_brought_inside_at_once():
+    """Mixtures that were trained before need not obey what is asked for now."""
+    narrow = Polytope(np.zeros(3), np.array([0.1, 0.3, 1.0]), np.zeros((0, 3)), *np.zeros((2, 0)))
+    steps = to_steps(narrow, np.array([1.0, 0.0, 0.0]), 10**9)
+    np.testing.assert_array_equal(steps, np.array([1, 3, 6]) * 10**8)
+
+
 def test_a_region_that_presolve_gets_lost_in():
     odd = Polytope(
         np.zeros(2), np.array([1.0, 0.0]), np.ones((1, 2)), np.array([0.74379703]), np.ones(1)
