@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from mixfit.base.parallel import use_one_thread
+from mixfit.cli import main
 from mixfit.commands.schema import schema_of
 
 use_one_thread()  # as the program does; numpy is imported later
@@ -41,15 +42,47 @@ def mixfit(tmp_path):
             timeout=120,
             check=False,
         )
-        # Other tests fail where this library is not installed; these say more with it.
-        if done.returncode == 0 and "-o" in arguments and importlib.util.find_spec("jsonschema"):
-            out = str(arguments[arguments.index("-o") + 1])
-            path = Path(options.get("cwd", tmp_path)) / out
-            if out == "-" or path.suffix in (".yaml", ".json"):
-                check_file(done.stdout if out == "-" else path.read_text(encoding="utf-8"))
+        _check_written(done, Path(options.get("cwd", tmp_path)))
         return done
 
     return run
+
+
+@pytest.fixture
+def called(tmp_path, monkeypatch, capsys):
+    """Run the program in this process, as `mixfit` does in one of its own; a warning is an error.
+
+    For what says nothing of processes, streams, signals or the start of the program: that takes
+    most of the time of a process.
+    """
+    monkeypatch.setattr("mixfit.cli.signal.signal", lambda *_: None)
+
+    def run(*arguments, cwd=tmp_path, columns=None):
+        monkeypatch.chdir(cwd)
+        for name in ("COLUMNS", "FORCE_COLOR"):
+            monkeypatch.delenv(name, raising=False)
+        if columns is not None:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("sys.argv", ["mixfit", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        done = subprocess.CompletedProcess(arguments, ended.value.code or 0, *capsys.readouterr())
+        _check_written(done, Path(cwd))
+        return done
+
+    return run
+
+
+def _check_written(done, folder):
+    """Hold the file that a command wrote, if it did, to the schema of its kind."""
+    # Other tests fail where this library is not installed; these say more with it.
+    words = [str(word) for word in done.args]
+    if done.returncode == 0 and "-o" in words and importlib.util.find_spec("jsonschema"):
+        out = words[words.index("-o") + 1]
+        path = folder / out
+        if out == "-" or path.suffix in (".yaml", ".json"):
+            check_file(done.stdout if out == "-" else path.read_text(encoding="utf-8"))
 
 
 def check_file(text):

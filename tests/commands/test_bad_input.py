@@ -13,7 +13,6 @@ import pytest
 import yaml
 from small_inputs import write_inputs
 
-from mixfit.cli import main
 from mixfit.laws.catalogue import CATALOGUE
 
 CASES = yaml.safe_load(Path(__file__).with_name("bad_input.yaml").read_text(encoding="utf-8"))
@@ -21,19 +20,13 @@ QUICK = " --law chinchilla --restarts 1 --hops 0 --jobs 1"
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
-    """Run the program in this process, in a folder with inputs: status, output and error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mixfit.cli.signal.signal", lambda *_: None)
-    monkeypatch.setenv("COLUMNS", "100")
+def call(tmp_path, called):
+    """Run the program in a folder with inputs: status, output and error."""
     write_inputs(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["mixfit", *arguments])
-        with pytest.raises(SystemExit) as ended:  # a warning is an error in tests
-            main()
-        status = ended.value.code or 0
-        return (status, *capsys.readouterr())
+        done = called(*arguments, columns=100)
+        return done.returncode, done.stdout, done.stderr
 
     return run
 

@@ -22,7 +22,7 @@ from mixfit.cli import app, main
 from mixfit.commands.options import OTHER_NAMES
 from mixfit.laws.catalogue import CATALOGUE
 
-QUICK = ("--restarts", "2", "--hops", "1")
+QUICK = ("--restarts", "2", "--hops", "1", "--jobs", "1")
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def runs(tmp_path, sample_runs):
 
 
 @pytest.fixture
-def fit_file(mixfit, tmp_path, runs):
+def fit_file(called, tmp_path, runs):
     alone = ("--discrepancy", "none")
-    done = mixfit("fit", "runs.csv", "--law", "chinchilla", *QUICK, *alone, "-o", "fit.yaml")
+    done = called("fit", "runs.csv", "--law", "chinchilla", *QUICK, *alone, "-o", "fit.yaml")
     assert done.returncode == 0, done.stderr
     return tmp_path / "fit.yaml"
 
@@ -67,10 +67,16 @@ def test_every_command_and_option_has_help():
 
 
 @pytest.mark.parametrize("columns", [40, 80, 140])
-def test_the_list_of_commands_is_not_cut(mixfit, columns):
-    text = " ".join(mixfit("--help", columns=columns).stdout.split())
+def test_the_list_of_commands_is_not_cut(called, columns):
+    text = " ".join(called("--help", columns=columns).stdout.split())
     for command in app.registered_commands:
         assert f" {command.name} {command.callback.__doc__.partition(chr(10))[0]}" in text
+
+
+def test_the_shell_can_complete_commands(mixfit):
+    for shell in ("bash", "zsh", "fish"):
+        done = mixfit(env_extra={"_MIXFIT_COMPLETE": f"source_{shell}"})
+        assert (done.returncode, "mixfit" in done.stdout) == (0, True)
 
 
 def test_errors_name_options_as_the_command_does(monkeypatch, capsys, tmp_path):
@@ -178,10 +184,10 @@ def test_eval_prints_errors_by_size_and_writes_yaml(mixfit, fit_file):
     assert rows["average", 2e8]["mre"] == pytest.approx(mean)
 
 
-def test_predictions_are_those_of_the_table(mixfit, fit_file, runs):
+def test_predictions_are_those_of_the_table(called, fit_file, runs):
     paths = [fit_file.parent / name for name in ("p.csv", "p.parquet")]
     for path in paths:
-        done = mixfit("eval", "fit.yaml", "runs.csv", "--predictions", path.name, "-o", "e.yaml")
+        done = called("eval", "fit.yaml", "runs.csv", "--predictions", path.name, "-o", "e.yaml")
         assert done.returncode == 0
     csv, parquet = pd.read_csv(paths[0]), pd.read_parquet(paths[1])
     pd.testing.assert_frame_equal(csv, parquet, check_dtype=False)
@@ -193,13 +199,13 @@ def test_predictions_are_those_of_the_table(mixfit, fit_file, runs):
     assert error == pytest.approx(written["mre"])
 
 
-def test_the_gate_exits_with_1_and_names_the_targets(mixfit, fit_file):
-    passed = mixfit("eval", "fit.yaml", "runs.csv", "--max-mre", "50")
+def test_the_gate_exits_with_1_and_names_the_targets(called, fit_file):
+    passed = called("eval", "fit.yaml", "runs.csv", "--max-mre", "50")
     assert passed.returncode == 0
     assert "ok    every target's MRE is within 50%" in passed.stderr
-    failed = mixfit("eval", "fit.yaml", "runs.csv", "--max-mre", "4")
+    failed = called("eval", "fit.yaml", "runs.csv", "--max-mre", "4")
     assert failed.returncode == 1
-    content = mixfit("eval", "fit.yaml", "runs.csv", "--max-mre", "4", "-o", "-").stdout
+    content = called("eval", "fit.yaml", "runs.csv", "--max-mre", "4", "-o", "-").stdout
     over = yaml.safe_load(content)["max_mre"]["over"]
     assert 0 < len(over) < 4
     line = next(line for line in failed.stderr.splitlines() if line.startswith("FAIL"))
@@ -211,11 +217,11 @@ def test_quiet_prints_no_notes(mixfit, fit_file):
     assert done.stderr == ""
 
 
-def test_a_number_may_stand_for_a_missing_column(mixfit, tmp_path, runs):
+def test_a_number_may_stand_for_a_missing_column(called, tmp_path, runs):
     table = pd.read_csv(runs)
     one = table[table.model_size == 5e7].drop(columns="model_size")
     one.to_csv(tmp_path / "one.csv", index=False)
-    done = mixfit(
+    done = called(
         "fit", "one.csv", "--model-size", "50M", "--law", "additive:none", *QUICK, "-o", "-"
     )
     content = yaml.safe_load(done.stdout)
@@ -258,86 +264,86 @@ BAD_CELLS = {
 
 
 @pytest.mark.parametrize("case", BAD_CELLS)
-def test_a_bad_cell_is_named(mixfit, tmp_path, runs, case):
+def test_a_bad_cell_is_named(called, tmp_path, runs, case):
     column, value, message = BAD_CELLS[case]
     spoil(runs, column, value)
-    done = mixfit("fit", "runs.csv", "-o", "fit.yaml")
+    done = called("fit", "runs.csv", "-o", "fit.yaml")
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "fit.yaml").exists()
 
 
-def test_bad_tables_are_refused(mixfit, tmp_path, runs):
+def test_bad_tables_are_refused(called, tmp_path, runs):
     table = pd.read_csv(runs)
-    refused(mixfit("fit", "ruins.csv"), "ruins.csv: no such file. Did you mean 'runs.csv'?")
+    refused(called("fit", "ruins.csv"), "ruins.csv: no such file. Did you mean 'runs.csv'?")
     (tmp_path / "noise.csv").write_bytes(np.random.default_rng(0).bytes(4000))
     refused(
-        mixfit("fit", "noise.csv"),
+        called("fit", "noise.csv"),
         "noise.csv: neither CSV nor Parquet. Give the runs as one of these.",
     )
     table.iloc[:0].to_csv(tmp_path / "empty.csv", index=False)
-    refused(mixfit("fit", "empty.csv"), "empty.csv: the table has a header but no rows.")
+    refused(called("fit", "empty.csv"), "empty.csv: the table has a header but no rows.")
     for column, kind in (("weight_", "weight"), ("loss", "loss"), ("model_size", "model size")):
         kept = [c for c in table if column not in c]
         table[kept].to_csv(tmp_path / "less.csv", index=False)
-        done = mixfit("fit", "less.csv")
+        done = called("fit", "less.csv")
         assert done.returncode == 2
         assert done.stderr.startswith("error: less.csv: ")
         assert kind in done.stderr
         assert ", ".join(kept) in done.stderr
     table.assign(N=1e8).to_csv(tmp_path / "two.csv", index=False)
-    done = mixfit("fit", "two.csv")
+    done = called("fit", "two.csv")
     assert done.returncode == 2
     assert "--model-size" in done.stderr
     scaled = table.copy()
     scaled[[c for c in table if c.startswith("weight_")]] *= 100
     scaled.to_csv(tmp_path / "percent.csv", index=False)
-    done = mixfit("fit", "percent.csv", "--law", "chinchilla")
+    done = called("fit", "percent.csv", "--law", "chinchilla")
     assert done.returncode == 0
     assert "note  the weights of every row sum to 100: they are read as percent\n" in done.stderr
 
 
-def test_bad_options_are_refused(mixfit, runs):
+def test_bad_options_are_refused(called, runs):
     refused(
-        mixfit("fit", "runs.csv", "--law", "aditive"),
+        called("fit", "runs.csv", "--law", "aditive"),
         "There is no law 'aditive'. Did you mean 'additive'? Laws: " + ", ".join(CATALOGUE) + ".",
     )
     refused(
-        mixfit("fit", "runs.csv", "--where", "model_sise>1e8"),
+        called("fit", "runs.csv", "--where", "model_sise>1e8"),
         "--where 'model_sise>1e8': runs.csv has no column 'model_sise'. Did you mean"
         f" 'model_size'? The columns are {COLUMNS}.",
     )
     refused(
-        mixfit("fit", "runs.csv", "--where", "model_size>1e15"),
+        called("fit", "runs.csv", "--where", "model_size>1e15"),
         "--where 'model_size>1e15' leaves no row: none has such a model_size."
         " Change the condition or leave it out.",
     )
     refused(
-        mixfit("fit", "runs.csv", "--delta", "0"),
+        called("fit", "runs.csv", "--delta", "0"),
         "delta is 0; it must be a positive number (--delta).",
     )
     refused(
-        mixfit("fit", "runs.csv", "-o", "runs.csv"),
+        called("fit", "runs.csv", "-o", "runs.csv"),
         "runs.csv: this file is read, and would be overwritten. Choose another.",
     )
     refused(
-        mixfit("fit", "runs.csv", "-o", "nowhere/fit.yaml"),
+        called("fit", "runs.csv", "-o", "nowhere/fit.yaml"),
         "nowhere/fit.yaml: there is no directory nowhere. Make it first.",
     )
 
 
-def test_bad_fit_files_are_refused(mixfit, tmp_path, fit_file):
+def test_bad_fit_files_are_refused(called, tmp_path, fit_file):
     content = yaml.safe_load(fit_file.read_text())
 
     def eval_with(change, message):
         changed = yaml.safe_load(fit_file.read_text())
         change(changed)
         (tmp_path / "changed.yaml").write_text(yaml.safe_dump(changed))
-        refused(mixfit("eval", "changed.yaml", "runs.csv", "-o", "eval.yaml"), message)
+        refused(called("eval", "changed.yaml", "runs.csv", "-o", "eval.yaml"), message)
         assert not (tmp_path / "eval.yaml").exists()
 
-    refused(mixfit("eval", "no.yaml", "runs.csv"), "no.yaml: there is no such file.")
+    refused(called("eval", "no.yaml", "runs.csv"), "no.yaml: there is no such file.")
     eval_with(
         lambda c: c.update(schema="mixfit.fit/9"),
         "changed.yaml: its schema is 'mixfit.fit/9', not 'mixfit.fit/1'. Give a file of that kind.",
@@ -362,29 +368,29 @@ def test_bad_fit_files_are_refused(mixfit, tmp_path, fit_file):
     )
     assert content["law"] == "chinchilla"
     (tmp_path / "broken.yaml").write_text("schema: [a\nb: c")
-    done = mixfit("eval", "broken.yaml", "runs.csv")
+    done = called("eval", "broken.yaml", "runs.csv")
     assert done.returncode == 2
     assert done.stderr.startswith("error: broken.yaml, line 2: this is not YAML (")
 
 
-def test_runs_of_other_domains_are_refused(mixfit, tmp_path, fit_file, runs):
+def test_runs_of_other_domains_are_refused(called, tmp_path, fit_file, runs):
     table = pd.read_csv(runs).rename(columns={"weight_web": "weight_news"})
     table.to_csv(tmp_path / "other.csv", index=False)
     refused(
-        mixfit("eval", "fit.yaml", "other.csv"),
+        called("eval", "fit.yaml", "other.csv"),
         "other.csv: the domains differ from those of the fit, web, code, books: the table has no"
         " weight for web and has weights for news too. Choose the weight columns with --weights.",
     )
 
 
-def test_the_worked_example_on_the_real_runs(mixfit, real_runs):
+def test_the_worked_example_on_the_real_runs(called, real_runs):
     """The design's extrapolation to 1.2B, for two targets: reproduced within 0.1 points."""
     small = "model_size>=3e8,model_size<1e9,n_tokens>=3.9e9"
     large = "model_size>=1.2e9,n_tokens>=1.3e10"
     chosen = ("--targets", "c4_loss,wikipedia_loss")
-    done = mixfit("fit", real_runs, "--law", "coupled", "--where", small, *chosen, "-o", "fit.yaml")
+    done = called("fit", real_runs, "--law", "coupled", "--where", small, *chosen, "-o", "fit.yaml")
     assert done.returncode == 0, done.stderr
-    done = mixfit("eval", "fit.yaml", real_runs, "--where", large, *chosen, "-o", "-")
+    done = called("eval", "fit.yaml", real_runs, "--where", large, *chosen, "-o", "-")
     rows = {row["target"]: row["mre"] for row in yaml.safe_load(done.stdout)["rows"]}
     assert rows["c4"] < 0.22 + 0.1
     assert rows["wikipedia"] < 0.39 + 0.1

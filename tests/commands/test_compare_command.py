@@ -9,7 +9,13 @@ import re
 import pytest
 import yaml
 
-QUICK = ("--restarts", "1", "--hops", "0")
+QUICK = ("--restarts", "1", "--hops", "0", "--jobs", "1")
+
+
+@pytest.fixture
+def mixfit(called):
+    """Nothing here is about processes."""
+    return called
 
 
 def squeezed(text):
@@ -20,7 +26,8 @@ def squeezed(text):
 def test_compare_writes_every_figure_and_is_reproducible(mixfit, sample_runs):
     command = (
         *("compare", sample_runs / "additive.csv", "--where", "model_size==5e7,n_tokens>4e9"),
-        *("--law", "chinchilla", "--law", "additive", "--law", "ridge", "--folds", "2", *QUICK),
+        *("--law", "chinchilla", "--law", "additive", "--law", "ridge", "--folds", "2"),
+        *("--restarts", "1", "--hops", "0"),
         *("--targets", "web", "--targets", "code"),
     )
     done = mixfit(*command, "-o", "-", "--jobs", "1")
@@ -131,7 +138,16 @@ def test_notes_on_checkpoints_logged_twice_are_not_lost(mixfit, tmp_path):
 
 
 def test_a_mixture_that_rules_the_mean_is_named(mixfit, sample_runs):
-    done = mixfit("compare", sample_runs / "additive.csv", "--law", "additive", "--targets", "web")
+    done = mixfit(
+        "compare",
+        sample_runs / "additive.csv",
+        "--law",
+        "additive",
+        "--targets",
+        "web",
+        "--jobs",
+        "1",
+    )
     (note,) = (line for line in done.stderr.splitlines() if "where the median over" in line)
     assert note.startswith(
         "note  additive, new mixtures: the mixture (0, 0.174, 0.826) has an error"

@@ -230,18 +230,18 @@ def test_what_cannot_be_used(run, options, said):
     assert refused(run, *options).startswith(said)
 
 
-def test_from_names_of_domains_to_an_optimum(run, mixfit, tmp_path):
+def test_from_names_of_domains_to_an_optimum(run, called, tmp_path):
     """Design, fill in, fit, design again, fill in, fit and optimise, by the commands alone."""
 
     def done(*arguments):
-        finished = mixfit(*arguments)
+        finished = called(*arguments)
         assert finished.returncode == 0, finished.stderr
         return finished
 
     sizes = ("--model-sizes", "50M,100M,200M", "--run-tokens", "1B,2B,4B")
     targets = ("--targets", ",".join(TARGETS))
     done("design", *DOMAINS, *targets, "--mixtures", "10", *sizes, "--seed", "5", "-o", "first.csv")
-    empty = mixfit("fit", "first.csv")
+    empty = called("fit", "first.csv")
     assert empty.returncode == 2
     assert "no row kept has a loss" in empty.stderr
     fill(tmp_path / "first.csv", tmp_path / "some.csv", leave=3)

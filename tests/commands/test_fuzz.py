@@ -7,8 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_inputs import write_inputs
 
-from mixfit.cli import main
-
 ODD = st.sampled_from(
     [
         *(
@@ -52,20 +50,15 @@ QUICK = settings(
 
 
 @pytest.fixture
-def ends(tmp_path, monkeypatch, capsys):
-    """Run the program in this process, and check that it ends as it should."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mixfit.cli.signal.signal", lambda *_: None)
+def ends(tmp_path, called):
+    """Run the program in a folder with inputs, and check that it ends as it should."""
     write_inputs(tmp_path)
 
     def check(*arguments):
-        monkeypatch.setattr("sys.argv", ["mixfit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        status, said = ended.value.code or 0, capsys.readouterr().err
-        assert status in (0, 1, 2)
-        if status == 2 and not said.startswith("Usage: "):
-            first, *more = said.splitlines()
+        done = called(*arguments)
+        assert done.returncode in (0, 1, 2)
+        if done.returncode == 2 and not done.stderr.startswith("Usage: "):
+            first, *more = done.stderr.splitlines()
             assert first.startswith("error: ")
             assert all(line.startswith(("also: ", "and ")) for line in more)
         assert sorted(path.name for path in tmp_path.iterdir()) == before

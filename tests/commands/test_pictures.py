@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import ROOT
 from random_fits import random_fit
 from typer.testing import CliRunner
 
@@ -17,19 +18,24 @@ from mixfit.runs.read import read_runs
 
 BUDGET = ("--model-size", "1B", "--tokens", "10B")
 PNG = b"\x89PNG"
+TABLE = ROOT / "sample_runs" / "additive.csv"
+
+
+@pytest.fixture(scope="module")
+def flat():
+    runs = read_runs(TABLE, where="model_size<2e8")
+    return fit(runs, "chinchilla", options=FitOptions(restarts=1, hops=0))
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, sample_runs):
+def run(tmp_path, monkeypatch, flat):
     """Run a command in a folder with a table and its fit, giving standard error."""
     monkeypatch.chdir(tmp_path)
-    table = sample_runs / "additive.csv"
-    runs = read_runs(table, where="model_size<2e8")
-    save_fit(fit(runs, "chinchilla", options=FitOptions(restarts=1, hops=0)), "flat.yaml")
+    save_fit(flat, "flat.yaml")
     save_fit(random_fit("joint", 3, 2, 1), "fit.yaml")
 
     def command(*arguments):
-        words = [str(table) if word == "TABLE" else word for word in arguments]
+        words = [str(TABLE) if word == "TABLE" else word for word in arguments]
         done = CliRunner().invoke(app, words)
         if isinstance(done.exception, MixfitError):
             raise done.exception

@@ -32,18 +32,19 @@ def runs(request):
 @pytest.mark.parametrize("law", ["chinchilla", "simple", "joint", "full", "powered", "coupled"])
 @pytest.mark.parametrize("form", ["whole", "one size", "one size and length"])
 def test_a_fit_comes_back_as_it_was(tmp_path, runs, law, form):
-    rows = np.ones(len(runs), dtype=bool)
+    rows = runs.mixture < 7
     if form != "whole":
         rows &= runs.N == 5e7
     if form == "one size and length":
         rows &= runs.D[0] == runs.D
-    fitted = fit(runs.select(rows), law, options=FitOptions(restarts=1, hops=0), jobs=1)
+    few = runs.select(rows).only(("web", "math"))
+    fitted = fit(few, law, options=FitOptions(restarts=1, hops=0), jobs=1)
     save_fit(fitted, tmp_path / "fit.yaml")
     loaded = load_fit(tmp_path / "fit.yaml")
     assert fit_to_plain(loaded) == fit_to_plain(fitted)
     before = fitted.predict(runs.N, runs.D, runs.h)
     after = loaded.predict(runs.N, runs.D, runs.h)
-    for target in runs.targets:
+    for target in few.targets:
         np.testing.assert_array_equal(before[target], after[target])
         assert loaded.targets[target].form == fitted.targets[target].form
 
@@ -61,7 +62,7 @@ def test_every_form_of_a_law_has_its_own_parameters():
 
 
 def test_as_many_hops_as_parameters_are_not_a_number(tmp_path, runs):
-    fitted = fit(runs, "chinchilla", jobs=1)
+    fitted = fit(runs.only(("web",)), "chinchilla", jobs=1)
     text = to_yaml(fit_to_plain(fitted))
     assert "hops: auto" in text
     (tmp_path / "fit.yaml").write_text(text)
