@@ -63,10 +63,11 @@ def fit_auto(
         jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
     Raises:
-        UsageError: if the rows have too few mixtures, sizes and lengths to hold any out, or no law
-            can be trusted.
+        UsageError: if the rows have too few mixtures, sizes and lengths to hold any out, no law
+            can be trusted, or the losses of each target are all one number.
     """
     options, executor = options or FitOptions(), Executor.of(jobs)
+    runs = runs.varying()
     splits = selection_splits(runs, seed=options.seed)
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     race = Race(runs, splits, quick)

@@ -144,7 +144,7 @@ def _fit_laws(
 
 
 def _common_targets(splits: Splits) -> tuple[str, ...]:
-    """Find the targets that all parts have losses for."""
+    """Find the targets that all parts have losses for, with something to learn in those to fit."""
     tables = splits.tables
     names = [t for t in tables[0].targets if all(t in table.targets for table in tables)]
     if AVERAGE in names:
@@ -152,10 +152,16 @@ def _common_targets(splits: Splits) -> tuple[str, ...]:
             f"A target is called '{AVERAGE}', as the mean over targets is here. Choose others with"
             f" {parameter('targets')}, or rename its column."
         )
-    common = tuple(t for t in names if all(~np.isnan(x.losses_of(t)).all() for x in tables))
+    common = tuple(
+        target
+        for target in names
+        if not any(np.isnan(table.losses_of(target)).all() for table in tables)
+        and not any(split.train.constant(target) for split in splits.splits)
+    )
     if not common:
         raise UsageError(
-            "No target has losses both in the rows to fit and in all rows to test. Choose other"
+            "No target has losses both in the rows to fit and in all rows to test, or those to fit"
+            " are all one number. Choose other"
             f" rows or other {parameter('targets')}."
         )
     return common

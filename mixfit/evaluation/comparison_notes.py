@@ -46,7 +46,13 @@ def notes_on(outcome: Outcome) -> tuple[Note, ...]:
 def _target_notes(outcome: Outcome) -> Iterator[Note]:
     every = dict.fromkeys(t for split in outcome.splits.splits for t in split.train.targets)
     for target in every:
-        if target not in outcome.targets:
+        if target in outcome.targets:
+            continue
+        tables = [split.train for split in outcome.splits.splits]
+        if any(target in table.targets and table.constant(target) for table in tables):
+            text = "left out: its losses in the rows to fit are all one number"
+            yield Note("constant-target", text, target)
+        else:
             text = "left out: it has no losses in some part of the rows to fit or to test"
             yield Note("missing-target", text, target)
     for contender in outcome.contenders:

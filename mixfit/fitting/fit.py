@@ -59,9 +59,10 @@ def fit(
             ``if __name__ == "__main__"``, as processes import it.
 
     Raises:
-        UsageError: if there is no such law, or it can be fitted to none of the targets.
+        UsageError: if there is no such law, it can be fitted to none of the targets, or the losses
+            of each are all one number.
     """
-    wanted = law_of(law)
+    wanted, runs = law_of(law), runs.varying()
     refused = refusals(wanted.law, runs)
     if len(refused) == len(runs.targets):
         targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))

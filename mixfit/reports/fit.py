@@ -108,12 +108,10 @@ def _parameters(fit: Fit) -> Grid:
         rows.append((*cells, f"{target.huber:.2e}", fixed(target.mre), target.status))
     mean = fixed(float(np.mean([target.mre for target in fit.targets.values()])))
     status = len(headers) - 1
-    converged = all(target.status == "converged" for target in fit.targets.values())
     return Grid(
         headers=tuple(headers),
         rows=tuple(rows),
         footer=("average", *[""] * (status - 2), mean, "") if len(rows) > 1 else (),
         left=(0, status),
-        # A status that is the same everywhere says the least after the number of rows.
-        spare=(1, status) if converged else (1,),
+        spare=(1, headers.index("Huber")),
     )

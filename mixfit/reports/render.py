@@ -101,8 +101,12 @@ def _print_blocks(report: Report, out: Console) -> None:
 
 
 def _print_grid(grid: Grid, out: Console) -> None:
-    """Print a table that fits, at the price of line breaks in headers, then of spare columns."""
+    """Print a table that fits, at the price of line breaks in headers, then of spare columns.
+
+    What is left out is named below the table.
+    """
     from rich.measure import Measurement
+    from rich.text import Text
 
     full_width = out.width
     headers = [header.replace("\n", " ") for header in grid.headers]
@@ -121,6 +125,9 @@ def _print_grid(grid: Grid, out: Console) -> None:
     # What pads the last column is of no use to anyone who compares or greps the text.
     lines = [line.rstrip() for line in captured.get().splitlines()]
     out.file.write("\n".join(lines) + "\n")
+    if missing:
+        names = ", ".join(headers[column] for column in sorted(missing))
+        out.print(Text(visible(f"no room here for: {names}"), style="dim"))
 
 
 def _make_table(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import InputError, Note, UsageError, nearest
-from mixfit.base.numbers import short
+from mixfit.base.errors import InputError, Note, UsageError, nearest, parameter
+from mixfit.base.numbers import counted, short
 from mixfit.base.plain import Omitted  # noqa: TC001, files are read and written by their types
 from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
@@ -164,6 +164,39 @@ class Runs(Shown):
         """
         losses = [self.losses_of(target) for target in targets]
         return replace(self, targets=tuple(targets), losses=np.column_stack(losses))
+
+    def constant(self, target: str) -> bool:
+        """Whether the losses of a target are one number in all rows that have it, two or more."""
+        losses = self.losses_of(target)
+        known = losses[~np.isnan(losses)]
+        return len(known) > 1 and bool(np.ptp(known) == 0)
+
+    def varying(self) -> Runs:
+        """Leave out targets whose losses are all one number, each with a note.
+
+        Any law fits them, with exponents that mean nothing, and where targets are pooled these
+        would pull those of others.
+
+        Raises:
+            UsageError: no target is left.
+        """
+        said = {}
+        for target in filter(self.constant, self.targets):
+            losses = self.losses_of(target)
+            known = losses[~np.isnan(losses)]
+            name = self.columns.named(target)
+            said[target] = f"every loss in {name} is {known[0]:g} ({counted(len(known), 'row')})"
+        left = [target for target in self.targets if target not in said]
+        if not left:
+            raise UsageError(
+                f"There is nothing to fit: {'; '.join(said.values())}. Choose other targets with"
+                f" {parameter('targets')}, or more rows."
+            )
+        notes = [
+            Note("constant-target", f"left out: {text}, so that there is nothing to fit", target)
+            for target, text in said.items()
+        ]
+        return replace(self.only(left), notes=(*self.notes, *notes)) if said else self
 
     def losses_of(self, target: str) -> Array:
         """Give one target's losses (rows,), NaN where missing.

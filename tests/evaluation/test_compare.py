@@ -255,6 +255,20 @@ def test_parts_without_a_common_target_are_refused():
     with pytest.raises(UsageError) as caught:
         compare_laws(split_sizes(runs), ["additive"], options=QUICK, jobs=1)
     assert caught.value.said_with("--{}".format) == (
-        "No target has losses both in the rows to fit and in all rows to test. Choose other rows or"
-        " other --targets."
+        "No target has losses both in the rows to fit and in all rows to test, or those to fit are"
+        " all one number. Choose other rows or other --targets."
     )
+
+
+def test_a_target_whose_losses_to_fit_are_one_number_is_left_out():
+    runs = table()
+    first, second = runs.targets[:2]
+    losses = {first: np.where(runs.N < 4e8, 2.5, runs.losses_of(first))}
+    losses[second] = runs.losses_of(second)
+    runs = Runs.from_arrays(runs.N, runs.D, runs.h, losses, DOMAINS)
+    splits = split_by_rows(runs.select(runs.N < 4e8), [runs.select(runs.N == 4e8)])
+    compared = compare_laws(splits, ["chinchilla"], options=QUICK)
+    assert compared.targets == (second,)
+    assert [(n.target, n.text) for n in compared.notes if n.code == "constant-target"] == [
+        (first, "left out: its losses in the rows to fit are all one number")
+    ]

@@ -221,6 +221,15 @@ class TestTargets:
         assert_same(found.targets["code"], three_fits.targets["code"])
         assert found.targets["web"].rows == 117
 
+    def test_a_target_with_one_loss_is_left_out(self, three_targets, three_fits):
+        losses = {target: three_targets.losses_of(target) for target in three_targets.targets}
+        losses["web"] = np.where(np.isnan(losses["web"]), np.nan, 2.5)
+        runs = Runs.from_arrays(three_targets.N, three_targets.D, three_targets.h, losses, DOMAINS)
+        found = fit(runs, free("joint"), options=FASTEST, jobs=1)
+        assert list(found.targets) == ["code", "math"]
+        assert [note.target for note in found.notes if note.code == "constant-target"] == ["web"]
+        assert_same(found.targets["math"], three_fits.targets["math"])
+
     def test_what_a_fit_says_of_its_data(self, three_targets, three_fits):
         data = three_fits.data
         assert str(three_fits.law) == "joint:none"

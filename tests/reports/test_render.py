@@ -34,6 +34,7 @@ def test_a_narrow_terminal_loses_the_spare_columns_first(terminal):
     print_report(Report((grid,)))
     lines = PLAIN.sub("", stream.getvalue()).splitlines()
     assert lines[0].split() == ["target", "error"]
+    assert lines[-1] == "no room here for: rows"
 
 
 def test_a_table_that_is_too_wide_leaves_the_width_of_others(terminal):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tables_of_runs import ROWS, assert_same, frame, table
 
-from mixfit.base.errors import InputError
+from mixfit.base.errors import InputError, UsageError
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import Runs
 
@@ -51,3 +51,25 @@ def test_the_frame_of_runs_is_read_as_the_same_runs():
     again = read_runs(runs.to_frame())
     for name in ("N", "D", "h", "losses", "domains", "targets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(runs, name))
+
+
+def test_targets_with_one_loss_are_left_out_or_refused():
+    h = [[0.5, 0.5], [0.2, 0.8], [0.7, 0.3]]
+    losses = {"same": [2.5, np.nan, 2.5], "other": [2.5, 2.6, 2.5], "once": [np.nan, 3, np.nan]}
+    runs = Runs.from_arrays(1e8, [1e9, 2e9, 3e9], h, losses, ["a", "b"])
+    varying = runs.varying()
+    assert varying.targets == ("other", "once")
+    assert [(n.code, n.target, n.text) for n in varying.notes] == [
+        (
+            "constant-target",
+            "same",
+            "left out: every loss in column same is 2.5 (2 rows), so that there is nothing to fit",
+        )
+    ]
+    assert varying.varying() is varying
+    with pytest.raises(UsageError) as caught:
+        runs.only(["same"]).varying()
+    assert caught.value.said_with("--{}".format) == (
+        "There is nothing to fit: every loss in column same is 2.5 (2 rows). Choose other targets"
+        " with --targets, or more rows."
+    )
