@@ -39,7 +39,15 @@ def fit(
             " intervals of parameters, predictions and optima; 0 for none.",
         ),
     ] = 0,
-    delta: given.Delta = None,
+    delta: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE|auto",
+            help="Of the Huber loss, eq. (6); auto is in proportion to the residuals of a first"
+            " fit. [default: 0.001, or as the law's authors have it]",
+            show_default=False,
+        ),
+    ] = None,
     solver: given.Solver = None,
     restarts: given.Restarts = None,
     hops: given.Hops = None,
@@ -55,8 +63,11 @@ def fit(
 
     Example: mixfit fit runs.csv --law coupled --where 'model_size>=3e8' -o fit.yaml
     """
+    from dataclasses import replace
+
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
+    from mixfit.commands import words
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.resample_file import resample_path
@@ -75,10 +86,18 @@ def fit(
         if out is not None:
             beside = str(resample_path(out))
             check_out(beside, runs)
-    chosen = FitOptions(delta, seed, solver, restarts, hops, treatment, discrepancy)
+    given_delta = None if delta in (None, AUTO) else words.number(delta, "--delta")
+    chosen = FitOptions(given_delta, seed, solver, restarts, hops, treatment, discrepancy)
     checkpoints = table.read(runs)
     check_out(out, checkpoints.paths)
     executor = given.executor(jobs, cluster, quiet=quiet)
+    if delta == AUTO:
+        from mixfit.fitting.delta import choose_delta
+
+        first = "additive" if isinstance(wanted, str) else wanted
+        own, note = choose_delta(checkpoints, first, options=chosen, jobs=executor)
+        chosen = replace(chosen, delta=own)
+        checkpoints = replace(checkpoints, notes=(*checkpoints.notes, note))
     if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 

@@ -12,7 +12,7 @@ from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
 from mixfit.base.metrics import mean_relative_error
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
-from mixfit.fitting.diagnosis import diagnose, table_notes
+from mixfit.fitting.diagnosis import delta_notes, diagnose, table_notes
 from mixfit.fitting.kriging import with_discrepancies
 from mixfit.fitting.objective import huber
 from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
@@ -64,14 +64,7 @@ def fit(
     """
     wanted, runs = law_of(law), runs.varying()
     refused = refusals(wanted.law, runs)
-    if len(refused) == len(runs.targets):
-        targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))
-        raise UsageError(
-            f"The law {wanted.name} cannot be fitted to {targets}: {reasons}. Choose other"
-            f" targets with {parameter('targets')}, or another law."
-        )
-    applicable = tuple(target for target in runs.targets if target not in refused)
-    case = Case(runs, wanted, applicable)
+    case = Case(runs, wanted, applicable(wanted.law, runs))
     ((fitted, _),) = fit_all([case], options or FitOptions(), Executor.of(jobs))
     left_out = [
         Note("not-applicable", f"left out: {wanted.name} cannot be fitted, since {reason}", target)
@@ -353,6 +346,22 @@ def refusals(law: Law, runs: Runs) -> dict[str, str]:
     return refused
 
 
+def applicable(law: Law, runs: Runs) -> tuple[str, ...]:
+    """Give the targets that a law can be fitted to.
+
+    Raises:
+        UsageError: there is none.
+    """
+    refused = refusals(law, runs)
+    if len(refused) == len(runs.targets):
+        targets, reasons = ", ".join(refused), "; ".join(dict.fromkeys(refused.values()))
+        raise UsageError(
+            f"The law {law.name} cannot be fitted to {targets}: {reasons}. Choose other"
+            f" targets with {parameter('targets')}, or another law."
+        )
+    return tuple(target for target in runs.targets if target not in refused)
+
+
 def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
     """Fit a law to one target, and look at the fit."""
     return _described(search.solve(law), search.rows, search.options)
@@ -363,6 +372,8 @@ def _described(solved: Solved, rows: TargetRows, options: FitOptions) -> TargetF
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
     shares = _effective(solved)
     status, notes = diagnose(solved, rows.domains)
+    own = options.of(solved.formula.law)
+    scaled = [] if own.source else delta_notes(rows.loss - predicted, rows.loss, own.delta)
     return TargetFit(
         target=rows.target,
         domains=rows.domains,
@@ -374,7 +385,8 @@ def _described(solved: Solved, rows: TargetRows, options: FitOptions) -> TargetF
         status=status,
         effective={name: float(own.sum()) for name, own in shares.items()},
         notes=tuple(
-            replace(note, target=rows.target) for note in (*notes, *_unmeasured(shares, rows))
+            replace(note, target=rows.target)
+            for note in (*notes, *scaled, *_unmeasured(shares, rows))
         ),
     )
 

@@ -35,6 +35,8 @@ LOG_ZERO = -1e30
 _LARGEST_OUTER = 1e6  # beyond it (sum C_i h_i)^outer is exp(sum b_i h_i) to six digits
 _LARGEST_RECIPROCAL = 30.0  # of an outer exponent
 _LARGEST_LOG = 690.0  # exp() of more overflows
+_USUAL_UPPER = 40.0  # bound on logs and exponents
+_LARGEST_LOSS = 1e12  # in any unit
 
 
 def log_weights(h: Array) -> Array:
@@ -221,7 +223,7 @@ class Constant(Coefficient):
         kind: `POSITIVE` (theta is its log), `NONNEGATIVE` (with a bound at 0), or `FREE`.
         sign: -1 where the term has the number with the opposite sign, as N^eta has in N^-p.
         lower: bound on theta.
-        upper: bound on theta.
+        upper: bound on theta; None for the usual one, which no loss comes near.
         start: where a search may start; None for the usual one of the kind.
         across: how hard a prior pulls the number to that of other targets.
     """
@@ -230,20 +232,22 @@ class Constant(Coefficient):
     kind: str = POSITIVE
     sign: float = 1.0
     lower: float = -20.0
-    upper: float = 40.0
+    upper: float | None = None
     start: Start | None = None
     across: float = 0.0
 
     @property
     def params(self) -> tuple[Param, ...]:
         lower = 0.0 if self.kind == NONNEGATIVE else self.lower
+        usual = _LARGEST_LOSS if self.kind == NONNEGATIVE else _USUAL_UPPER
+        upper = usual if self.upper is None else self.upper
         return (
             Param(
                 self.name,
                 False,
                 self.kind,
                 lower,
-                self.upper,
+                upper,
                 self.start,
                 scale=True,
                 across=self.across,
