@@ -153,6 +153,15 @@ def optimize(
             "weights", "losses", "growth", "influence", "surface", "map", names=("--plot-kind",)
         ),
     ] = None,
+    speeds: Annotated[
+        given.Texts,
+        given.option(
+            "N:D[,N:D...]",
+            "How N and D grow with t in --plot-kind growth: powers of t, or log, such as"
+            " 1:0.5,1:log. [default: six ways]",
+            "Output",
+        ),
+    ] = None,
     out: given.Out = None,
     quiet: given.Quiet = False,
 ) -> None:
@@ -178,6 +187,7 @@ def optimize(
     sizes, lengths = words.numbers(model_size, "--model-size"), words.numbers(tokens, "--tokens")
     for path in (out, plot):
         check_out(path, [fit, *(runs or ()), *texts.files_named(named)])
+    ways = pictures.speeds_of(words.names(speeds, "--speeds"), kind)
     pictures.check(plot, kind, sizes, lengths, each_target=each_target)
     loaded = load_fit(fit)
     check_out(out, (*loaded.data.paths, *files_named(runs or ())))
@@ -218,7 +228,7 @@ def optimize(
     study = _study(planner, mixtures, compared, start, room)
 
     if plot is not None:
-        pictures.draw_optimum(plot, kind, planner, study, mixtures, pure)
+        pictures.draw_optimum(plot, kind, planner, study, mixtures, pure, ways)
 
     def write(path: str) -> None:
         if form == "yaml":

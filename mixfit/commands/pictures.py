@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from mixfit.mixture.growth import Speed
     from mixfit.mixture.planner import Planner
     from mixfit.mixture.result import Mixture, PureTarget, Study
 
@@ -54,6 +55,23 @@ def check(
         )
 
 
+def speeds_of(texts: Sequence[str], kind: str | None) -> Sequence[Speed]:
+    """Read how N and D grow, in a picture of growth.
+
+    Args:
+        texts: such as ``1:0.5``; none for the usual ones.
+        kind: of picture that is asked for.
+
+    Raises:
+        UsageError: one cannot be read, or the picture is another.
+    """
+    from mixfit.mixture.growth import SPEEDS, Speed
+
+    if texts and kind != "growth":
+        raise UsageError("--speeds is for --plot-kind growth.")
+    return [Speed.of(text) for text in texts] or SPEEDS
+
+
 def draw_optimum(
     path: str,
     kind: str | None,
@@ -61,6 +79,7 @@ def draw_optimum(
     study: Study | None,
     mixtures: Sequence[Mixture],
     pure: Sequence[PureTarget],
+    speeds: Sequence[Speed],
 ) -> None:
     """Draw what was found, or what is asked for beside it, and write the picture.
 
@@ -71,10 +90,11 @@ def draw_optimum(
         study: of the only mixture, where there is one.
         mixtures: the best ones by budget.
         pure: the best ones for each target alone.
+        speeds: at which N and D grow, in a picture of growth.
     """
     from mixfit.plots.style import save
 
-    save(_drawn(kind, planner, study, mixtures, pure), path)
+    save(_drawn(kind, planner, study, mixtures, pure, speeds), path)
 
 
 def _drawn(
@@ -83,6 +103,7 @@ def _drawn(
     study: Study | None,
     mixtures: Sequence[Mixture],
     pure: Sequence[PureTarget],
+    speeds: Sequence[Speed],
 ) -> Figure:
     from mixfit.mixture.growth import grow
     from mixfit.mixture.over_simplex import influence, map_targets, surface
@@ -96,7 +117,7 @@ def _drawn(
     if kind == "growth":
         assert first.model_size is not None
         assert first.tokens is not None
-        return draw(grow(planner, first.model_size, first.tokens), kind)
+        return draw(grow(planner, first.model_size, first.tokens, speeds=speeds), kind)
     if kind == "influence":
         best = planner.best(*budget) if pure else first
         about = "h*" + (f" for {best.budget}" if best.budget else "")

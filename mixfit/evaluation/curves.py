@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.base.errors import UsageError, nearest, parameter
+from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices, Mask
@@ -28,7 +29,7 @@ class Curve(NamedTuple):
     Attributes:
         weight: of the domain that tells mixtures apart.
         x: N, D or 6ND, (points,), ascending.
-        loss: predicted, (points,).
+        loss: predicted, (points,), as the target was logged.
         beyond: whether the point lies outside of the N and D that were fitted, (points,).
     """
 
@@ -46,10 +47,11 @@ class TargetCurves:
         target: its name.
         domain: whose weight tells mixtures apart.
         x: N, D or 6ND of the runs drawn, (p,).
-        loss: theirs, (p,).
+        loss: theirs, (p,), as it was logged.
         weight: of the domain in them, (p,).
         curves: a few for each mixture.
         tokens: D where x is N, else None.
+        transform: what is fitted in place of the target's values, if that is another.
     """
 
     target: str
@@ -59,6 +61,7 @@ class TargetCurves:
     weight: Array
     curves: tuple[Curve, ...]
     tokens: float | None
+    transform: str | None = None
 
 
 def curves_of(
@@ -109,8 +112,9 @@ def curves_of(
         for curve in _curves(fit, target, along, mixture, column, spans, length)
     ]
     x = _place(along, known.N[rows], known.D[rows])
-    loss = known.losses_of(target)[rows]
-    return TargetCurves(target, domain, x, loss, known.h[rows, column], tuple(curves), length)
+    how = (fit.data.columns.transforms or {}).get(target)
+    loss, weight = undone(known.losses_of(target)[rows], how), known.h[rows, column]
+    return TargetCurves(target, domain, x, loss, weight, tuple(curves), length, how)
 
 
 def _without_runs(fit: Fit, target: str, along: str, column: int) -> TargetCurves:
@@ -135,7 +139,9 @@ def _without_runs(fit: Fit, target: str, along: str, column: int) -> TargetCurve
         for curve in _curves(fit, target, along, mixture, column, spans, length)
     ]
     none = np.zeros(0)
-    return TargetCurves(target, fit.domains[column], none, none, none, tuple(curves), length)
+    how = (data.columns.transforms or {}).get(target)
+    found = tuple(curves)
+    return TargetCurves(target, fit.domains[column], none, none, none, found, length, how)
 
 
 def _curves(
@@ -160,6 +166,7 @@ def _curves(
         ]
     for N, D in cases:
         loss = law.predict(N, D, np.broadcast_to(mixture, (_POINTS, len(mixture))))
+        loss = undone(loss, (data.columns.transforms or {}).get(target))
         beyond = _outside(N, data.model_size) | _outside(D, data.tokens)
         curves.append(Curve(float(mixture[column]), _place(along, N, D), loss, beyond))
     return curves

@@ -15,7 +15,7 @@ from mixfit.fitting.uncertainty import intervals
 from mixfit.runs.splits import rows_among
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -78,6 +78,11 @@ class Evaluation(Shown, Drawn):
     def targets(self) -> tuple[str, ...]:
         """The targets that were predicted."""
         return tuple(self.predicted)
+
+    @property
+    def transforms(self) -> Mapping[str, str]:
+        """Target to what was fitted in place of its values, of those that have another."""
+        return self.fit.data.columns.transforms or {}
 
     def to_frame(self) -> pd.DataFrame:
         """Give a table with a row for each target and model size, as an eval file has them."""

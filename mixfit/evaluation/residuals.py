@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.evaluation.evaluate import score_of
+from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices, Mask
@@ -28,6 +29,7 @@ class Points:
         parts: `FITTED` and `UNSEEN` to the points (p,) that are such, or `ALL` to all where it is
             not known which rows were fitted; none without points.
         scores: of the parts.
+        transform: what the losses are in place of the target's values, None if they are these.
     """
 
     rows: Indices
@@ -35,6 +37,11 @@ class Points:
     predicted: Array
     parts: dict[str, Mask]
     scores: dict[str, Score]
+    transform: str | None = None
+
+    def as_logged(self) -> tuple[Array, Array]:
+        """Give what was observed and what is predicted, each (p,), as the target was logged."""
+        return undone(self.observed, self.transform), undone(self.predicted, self.transform)
 
     @property
     def residuals(self) -> Array:
@@ -58,7 +65,8 @@ def points_of(evaluation: Evaluation, target: str | None = None) -> Points:
         parts = {FITTED: fitted, UNSEEN: ~fitted}
     parts = {name: own for name, own in parts.items() if own.any()}
     scores = {name: score_of(predicted[own], observed[own]) for name, own in parts.items()}
-    return Points(rows, observed, predicted, parts, scores)
+    transform = None if target is None else evaluation.transforms.get(target)
+    return Points(rows, observed, predicted, parts, scores, transform)
 
 
 def part_scores(evaluation: Evaluation) -> dict[str, dict[str, Score]]:

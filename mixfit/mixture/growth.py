@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mixfit.mixture.planner import Planner
     from mixfit.mixture.result import Mixture
 
+_MOST_POWER = 3.0
+_CONSTANT = "constant"
+
 
 class Speed(NamedTuple):
     """How N and D grow with t, from 1.
@@ -31,27 +34,46 @@ class Speed(NamedTuple):
     N: Callable[[Array], Array]
     D: Callable[[Array], Array]
 
+    @classmethod
+    def of(cls, text: str) -> Speed:
+        """Take the powers of t with which N and D grow, or log for 1 + log t.
 
-def _same(t: Array) -> Array:
-    return t
+        >>> Speed.of("1:0.5").name, Speed.of("1:log").name, Speed.of("0.7:0").name
+        ('N as t, D as √t', 'N as t, D as 1 + log t', 'N as t^0.7, D constant')
+
+        Raises:
+            UsageError: it is not two such, or nothing grows.
+        """
+        ways = [_way(part) for part in text.split(":")]
+        known = [way for way in ways if way is not None]
+        if not len(ways) == len(known) == 2 or {words for words, _ in known} == {_CONSTANT}:
+            raise UsageError(
+                f"{parameter('speeds')} '{text}': write how N and D grow with t, as powers of t"
+                f" from 0 to {_MOST_POWER:g}, or log, such as 1:0.5 for N as t and D as its root."
+            )
+        (of_N, N), (of_D, D) = known
+        return cls(f"N and D {of_N}" if of_N == of_D else f"N {of_N}, D {of_D}", N, D)
 
 
-def _constant(t: Array) -> Array:
-    return np.ones_like(t)
+def _way(text: str) -> tuple[str, Callable[[Array], Array]] | None:
+    """Give a power of t, or log, in words and as a function; None where it is neither."""
+    if text == "log":
+        return "as 1 + log t", _logarithm
+    try:
+        power = float(text)
+    except ValueError:
+        return None
+    if not 0 <= power <= _MOST_POWER:
+        return None
+    words = {0.0: _CONSTANT, 0.5: "as √t", 1.0: "as t"}.get(power, f"as t^{power:g}")
+    return words, lambda t: t**power
 
 
 def _logarithm(t: Array) -> Array:
     return 1.0 + np.log(t)
 
 
-SPEEDS = (
-    Speed("N and D as t", _same, _same),
-    Speed("N as t, D as √t", _same, np.sqrt),
-    Speed("N as √t, D as t", np.sqrt, _same),
-    Speed("N as t, D as log t", _same, _logarithm),
-    Speed("N as t, D constant", _same, _constant),
-    Speed("N constant, D as t", _constant, _same),
-)
+SPEEDS = tuple(Speed.of(text) for text in ("1:1", "1:0.5", "0.5:1", "1:log", "1:0", "0:1"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from mixfit.base.errors import UsageError
 from mixfit.base.shown import Drawn
 from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.result import jensen_shannon
+from mixfit.runs.transforms import titled
 
 if TYPE_CHECKING:
     from mixfit.base.arrays import Array
@@ -28,7 +29,7 @@ class Influence(Drawn):
     """Which domain helps which target.
 
     Attributes:
-        targets: names of the t targets.
+        targets: names of the t targets, with what is fitted in their place if that is another.
         domains: names of the k domains.
         changes: (t, k) change of a target's loss, in percent, for a point more of a domain's
             weight, taken from the others in proportion.
@@ -65,7 +66,9 @@ def influence(
             moved = h * (1.0 - point / (1.0 - h[place]))
             moved[place] = h[place] + point
             changes[:, place] = 100.0 * (here.all.values(moved) / base - 1.0) * _POINT / point
-    return Influence(tuple(question.fit.targets), question.domains, changes, h, about)
+    transforms = question.fit.data.columns.transforms
+    targets = tuple(titled(target, transforms) for target in question.fit.targets)
+    return Influence(targets, question.domains, changes, h, about)
 
 
 @dataclass(frozen=True, eq=False)

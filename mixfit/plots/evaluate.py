@@ -15,6 +15,7 @@ from mixfit.evaluation.curves import FLOPS, MODEL_SIZE, TOKENS, curves_of
 from mixfit.evaluation.evaluate import Evaluation
 from mixfit.evaluation.residuals import ALL, FITTED, UNSEEN, points_of, trend
 from mixfit.plots import style
+from mixfit.runs.transforms import undone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _MOST_SIZES = 8  # that a legend lists
 _NAMES = {MODEL_SIZE: "N, parameters", TOKENS: "D, tokens", FLOPS: "6ND, FLOPs"}
 _MEAN = "mean over targets"
+_SIDES = "observed", "predicted"
 
 
 @style.styled
@@ -57,7 +59,8 @@ def observed(
     if ax is not None or target is not None:
         figure, ax = style.single(ax, 3.6, 3.2)
         _observed_panel(ax, evaluation, target, intervals)
-        ax.set(xlabel="observed loss", ylabel="predicted loss")
+        labels = [_named(f"{word} loss", evaluation.transforms) for word in _SIDES]
+        ax.set(xlabel=labels[0], ylabel=labels[1])
         _key_of_sizes(ax, evaluation)
         return figure
     names: list[str | None] = list(evaluation.targets)
@@ -68,8 +71,9 @@ def observed(
     picture, axes = style.panels(len(names), height=None)
     for panel, name in zip(axes, names, strict=True):
         _observed_panel(panel, evaluation, name, intervals)
-    picture.supxlabel("observed loss")
-    picture.supylabel("predicted loss")
+    labels = [_named(f"{word} loss", evaluation.transforms) for word in _SIDES]
+    picture.supxlabel(labels[0])
+    picture.supylabel(labels[1])
     _key_of_sizes(picture, evaluation)
     return picture
 
@@ -80,16 +84,16 @@ def _observed_panel(
     points = points_of(evaluation, target)
     sizes = evaluation.runs.N[points.rows]
     many = style.rasterised(len(points.rows) * (len(evaluation.targets) + 1))
-    both = np.concatenate([points.observed, points.predicted])
+    observed, predicted = points.as_logged()
+    both = np.concatenate([observed, predicted])
     low, high = float(both.min()), float(both.max())
     room = 0.06 * (high - low or 0.1)
     ends = (low - room, high + room)
     ax.plot(ends, ends, color=style.GREY, linewidth=0.8, zorder=1)
     if target is not None and target in intervals:
-        bars = np.asarray(intervals[target])[points.rows]
+        bars = undone(np.asarray(intervals[target])[points.rows], points.transform)
         lines = [
-            [(seen, low), (seen, high)]
-            for seen, (low, high) in zip(points.observed, bars, strict=True)
+            [(seen, low), (seen, high)] for seen, (low, high) in zip(observed, bars, strict=True)
         ]
         ax.add_collection(
             LineCollection(lines, colors=style.GREY, linewidths=0.6, alpha=0.6, rasterized=many)
@@ -102,8 +106,8 @@ def _observed_panel(
         own = own[style.thinned(len(own))]
         ring = part == FITTED and UNSEEN in points.parts
         ax.scatter(
-            points.observed[own],
-            points.predicted[own],
+            observed[own],
+            predicted[own],
             s=9 if ring else 8,
             facecolors="none" if ring else colours[own],
             edgecolors=colours[own] if ring else "none",
@@ -125,15 +129,29 @@ def _observed_panel(
         fontsize=7,
         linespacing=1.15,
     )
-    style.title(ax, _MEAN if target is None else target)
+    style.title(ax, _mean_of(evaluation) if target is None else _titled(target, points.transform))
+
+
+def _mean_of(evaluation: Evaluation) -> str:
+    return "mean, as fitted" if evaluation.transforms else _MEAN
+
+
+def _titled(target: str, transform: str | None) -> str:
+    return style.shortened(target, 20) + ("" if transform is None else ", as logged")
+
+
+def _named(what: str, transforms: Mapping[str, str]) -> str:
+    """Name an axis of losses, on which some targets have what was logged in their place."""
+    return f"{what}, or as logged" if transforms else what
 
 
 def _errors(points: Points) -> str:
+    what = "MRE" if points.transform is None else f"MRE of {points.transform}"
     if len(points.scores) == 1:
         (score,) = points.scores.values()
-        return f"MRE {fixed(score.mre)}%"
+        return f"{what} {fixed(score.mre)}%"
     lines = [f"{part} {fixed(score.mre)}%" for part, score in points.scores.items()]
-    return "\n".join(["MRE", *lines])
+    return "\n".join([what, *lines])
 
 
 def _colours_of(sizes: Array) -> Any:
@@ -210,7 +228,7 @@ def curves(
     if ax is not None or target is not None or len(names) == 1:
         figure, ax = style.single(ax, 4.6, 3.2)
         _curves_panel(ax, curves_of(fit, target or names[0], along, runs, domain), along)
-        ax.set(xlabel=_NAMES[along], ylabel="loss")
+        ax.set(xlabel=_NAMES[along], ylabel=_named("loss", fit.data.columns.transforms or {}))
         _bar_of_weights(figure, [ax])
         return figure
     found = [curves_of(fit, name, along, runs, domain) for name in names]
@@ -218,7 +236,7 @@ def curves(
     for panel, one in zip(axes, found, strict=True):
         _curves_panel(panel, one, along, panels=len(found))
     picture.supxlabel(_NAMES[along])
-    picture.supylabel("loss")
+    picture.supylabel(_named("loss", fit.data.columns.transforms or {}))
     _bar_of_weights(picture, axes)
     return picture
 
@@ -251,7 +269,7 @@ def _curves_panel(ax: Axes, found: TargetCurves, along: str, panels: int = 1) ->
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, top + 0.12 * (top - bottom))  # room for what is written there
     at = "" if found.tokens is None else f", D = {short(found.tokens)}"
-    style.title(ax, f"{style.shortened(found.target, 20)}{at}", 40)
+    style.title(ax, f"{_titled(found.target, found.transform)}{at}", 40)
     what = f"{style.shortened(found.domain, 16)} {100 * low:.0f} to {100 * high:.0f}%"
     ax.text(0.98, 0.98, what, transform=ax.transAxes, ha="right", va="top", fontsize=7)
 
@@ -263,6 +281,7 @@ def _bar_of_weights(figure: Figure, axes: Sequence[Axes]) -> None:
         location="top",
         shrink=0.4,
         aspect=30,
+        pad=0.15 / figure.get_size_inches()[1],  # as far from the panels in a tall figure
         label="weight of the domain named",
         ticks=[0.0, 1.0],
     )
@@ -290,7 +309,7 @@ def residuals(
     known = {"N": runs.N, "D": runs.D, **dict(zip(runs.domains, runs.h.T, strict=True))}
     if ax is not None:
         _residuals_panel(ax, evaluation, of, known[of], target)
-        ax.set_ylabel("residual, %")
+        ax.set_ylabel(_of_residuals(evaluation))
         return style.figure_of(ax)
     # What all rows have alike says nothing.
     shown = {name: x for name, x in known.items() if np.ptp(x) > 0}
@@ -301,7 +320,7 @@ def residuals(
     highest = max(panel.get_ylim()[1] for panel in axes)
     for panel in axes:
         panel.set_ylim(lowest, highest)
-    picture.supylabel("residual, %")
+    picture.supylabel(_of_residuals(evaluation))
     what = _MEAN if target is None else target
     marks = [
         Line2D([], [], color=_DOT, marker="o", linestyle="", markersize=3, label=f"a row, {what}"),
@@ -312,6 +331,11 @@ def residuals(
         marks.append(Line2D([], [], color=style.GREY, linewidth=0.7, label=label))
     picture.legend(handles=marks, loc="outside lower center", ncols=3)
     return picture
+
+
+def _of_residuals(evaluation: Evaluation) -> str:
+    what = "what is fitted" if evaluation.transforms else "observed loss"
+    return f"prediction above {what}, %"
 
 
 _DOT, _TREND = "#b3c6d9", "#0072B2"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mixfit.mixture.result import Baseline, Mixture
 
 BEST, AVERAGE = "h*", "average"
+_OVER_RESAMPLES = "90% over resamples"
 # Of other mixtures: no colours, which are those of the domains.
 _MARKERS, _FACES = "oDs^vPX*", ("black", "white", "#bdbdbd", "#6b6b6b")
 _USUAL = ("uniform", "best observed", "unconstrained")  # look the same in every picture
@@ -42,8 +43,9 @@ def weights(
         intervals: the lower and the upper end of each weight, (k, 2); those over resamples where
             the study has some.
     """
+    interval = "interval"
     if intervals is None and isinstance(result, Study) and result.certainty is not None:
-        intervals = result.certainty.weights
+        intervals, interval = result.certainty.weights, _OVER_RESAMPLES
     mixture = result.mixture if isinstance(result, Study) else result
     others = _others(result) if isinstance(result, Study) else {}
     count = len(mixture.domains)
@@ -87,12 +89,12 @@ def weights(
             capsize=2,
             zorder=4,
         )
-        marks.append(Line2D([], [], color="black", linewidth=0.9, label="interval"))
+        marks.append(Line2D([], [], color="black", linewidth=0.9, label=interval))
         highest = max(highest, float(ends.max()))
     known_looks = _looks(others)
     for name, other in others.items():
         look = known_looks[name]
-        ax.plot(other.weights, places, zorder=5, **look)
+        ax.plot(other.weights, places, zorder=5, clip_on=False, **look)
         marks.append(Line2D([], [], label=style.shortened(name, 24), **look))
         highest = max(highest, float(other.weights.max()))
     labels = [
@@ -143,7 +145,7 @@ def losses(
     """Draw how far other mixtures' predicted losses are from those of h* (Figs. 1, right, and 4).
 
     Left of the line a mixture is better for that target. The numbers beside the targets are the
-    losses of h*.
+    losses of h*, or what was logged in the place of losses; the percentages are of what is fitted.
 
     Args:
         study: of a best mixture.
@@ -152,7 +154,9 @@ def losses(
             upper end of its predicted loss, drawn as bars; those of what h* gains over a mixture
             where the study has them.
     """
+    interval = "interval"
     if intervals is None and study.certainty is not None:
+        interval = _OVER_RESAMPLES
         best_loss = study.mixture.loss
         intervals = {
             name: {AVERAGE: (best_loss / (1 - gain.low / 100), best_loss / (1 - gain.high / 100))}
@@ -177,14 +181,17 @@ def losses(
             relative = 100.0 * (ends / best[:, None] - 1.0)
             ax.hlines(at, relative[:, 0], relative[:, 1], color=style.DARK, linewidth=0.9)
         if name == BEST:
-            continue
+            continue  # its own losses are the line at 0
         values = 100.0 * (np.array(_losses_of(other, rows)) / best - 1.0)
         look = known_looks[name]
         ax.plot(values, at, **look)
         marks.append(Line2D([], [], label=style.shortened(name, 24), **look))
-    labels = [
-        f"{style.shortened(row, 22)}  {fixed(x, 4)}" for row, x in zip(rows, best, strict=True)
-    ]
+    logged = mixture.as_logged(mixture.predicted_loss)
+    names = [style.shortened(row, 22) + ", as logged" * (row in logged) for row in rows]
+    values = [logged.get(row, x) for row, x in zip(rows, best.tolist(), strict=True)]
+    if intervals:
+        marks.append(Line2D([], [], color=style.DARK, linewidth=0.9, label=interval))
+    labels = [f"{name}  {fixed(x, 4)}" for name, x in zip(names, values, strict=True)]
     ax.set_yticks(places, labels)
     ax.tick_params(axis="y", length=0)
     for place in places[:-1]:
@@ -193,7 +200,8 @@ def losses(
         ax.axhspan(places[0] - 0.5, places[0] + 0.5, color="#f2f2f2", zorder=0)
     ax.set_ylim(-0.5, len(rows) - 0.5)
     ax.margins(x=0.06)
-    ax.set_xlabel("predicted loss above that of h*, %")
+    of = " of what is fitted" if logged else ""
+    ax.set_xlabel(f"predicted loss{of} above that of h*, %")
     if mixture.budget:
         style.title(ax, mixture.budget, 60)
     style.legend(figure, ax, marks)

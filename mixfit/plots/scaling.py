@@ -160,7 +160,7 @@ def growth(result: Growth, ax: Axes | None = None, *, way: str | None = None) ->
         _growth_panel(panel, result, name, named=panel in _right(axes))
     _share_heights(axes)
     start = next(iter(result.ways.values()))[0]
-    picture.suptitle(f"from {start.budget}", fontsize=8, x=0.01, ha="left")
+    picture.suptitle(f"from {start.budget} at t = 1", fontsize=8, x=0.01, ha="left")
     return picture
 
 

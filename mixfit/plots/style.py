@@ -290,9 +290,9 @@ def thinned(points: int) -> slice:
     return slice(None, None, -(-points // _MOST_POINTS) or 1)
 
 
-def percent_axis(axis: Any, *, digits: int = 0) -> None:
-    """Write an axis of shares from 0 to 1 in percent."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.{digits}f}%"))
+def percent_axis(axis: Any) -> None:
+    """Write an axis of shares from 0 to 1 in percent, with the digits that its steps need."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{round(100 * x, 3):g}%"))
 
 
 def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mixfit.base.numbers import distinct, fixed, short
 from mixfit.evaluation.evaluate import ALL_SIZES
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
+from mixfit.runs.transforms import titled
 
 if TYPE_CHECKING:
     from mixfit.evaluation.evaluate import Evaluation, Score
@@ -54,7 +55,8 @@ def _scores(evaluation: Evaluation) -> Grid:
     rows = []
     for target in evaluation.targets:
         scores = {size: s for (name, size), s in evaluation.scores.items() if name == target}
-        rows.append(cells(target, f"{scores[ALL_SIZES].rows:,}", scores))
+        name = titled(target, evaluation.transforms)
+        rows.append(cells(name, f"{scores[ALL_SIZES].rows:,}", scores))
     average = cells("average", "", evaluation.average)
     return Grid(tuple(headers), tuple(rows), average if len(rows) > 1 else (), spare=(1,))
 

@@ -11,6 +11,7 @@ from mixfit.base.errors import Note
 from mixfit.base.numbers import counted, fixed, measured, number
 from mixfit.reports.report import Grid, Report, remarks_of
 from mixfit.runs.runs import describe
+from mixfit.runs.transforms import titled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _parameters(fit: Fit) -> Grid:
     headers += ["Huber", "MRE\n%", "status"]
     rows = []
     for name, target in fit.targets.items():
-        cells = [name, f"{target.rows:,}"]
+        cells = [titled(name, fit.data.columns.transforms), f"{target.rows:,}"]
         spread = {} if fit.resamples is None else fit.resamples.deviations(name)
         for scalar in scalars:
             value = target.params[scalar][0] if scalar in target.params else math.nan

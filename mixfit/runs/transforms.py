@@ -57,6 +57,16 @@ def as_logged(
     }
 
 
+def titled(target: str, transforms: Mapping[str, str] | None) -> str:
+    """Name a target with what is fitted in its place, where that is another.
+
+    >>> titled("qa", {"qa": "1-x"}), titled("web", {"qa": "1-x"})
+    ('qa (1-x)', 'web')
+    """
+    transform = (transforms or {}).get(target)
+    return target if transform is None else f"{target} ({transform})"
+
+
 def undone(losses: Array, transform: str | None) -> Array:
     """Give values as they were logged; unchanged for no transform."""
     return losses if transform is None else TRANSFORMS[transform][1](losses)

@@ -68,6 +68,7 @@ def test_compare(run, tmp_path):
         BUDGET,
         (*BUDGET, "--plot-kind", "losses"),
         (*BUDGET, "--plot-kind", "growth"),
+        (*BUDGET, "--plot-kind", "growth", "--speeds", "1:0.5,1:log"),
         (*BUDGET, "--plot-kind", "influence"),
         (*BUDGET, "--plot-kind", "surface"),
         (*BUDGET, "--each-target"),
@@ -122,6 +123,7 @@ REFUSED = [
         ("optimize", "fit.yaml", "--flops", "1e20", "--plot", "a.png", "--plot-kind", "growth"),
         "--plot-kind growth needs --model-size and --tokens, from which both grow.",
     ),
+    ((*OPTIMIZE, "--plot", "a.png", "--speeds", "1:1"), "--speeds is for --plot-kind growth."),
     (
         (*OPTIMIZE, "--plot", "a.png", "--plot-kind", "map"),
         "A map of the best mixtures weighs the domains as targets, and the fit has no target"

@@ -20,7 +20,7 @@ def test_each_way_starts_at_the_budget_and_has_its_speed():
     for name, N, D in (
         ("N and D as t", t, t),
         ("N as t, D as √t", t, np.sqrt(t)),
-        ("N as t, D as log t", t, 1 + np.log(t)),
+        ("N as t, D as 1 + log t", t, 1 + np.log(t)),
         ("N constant, D as t", [1, 1, 1], t),
     ):
         assert [m.model_size / 1e9 for m in found.ways[name]] == pytest.approx(N)
@@ -38,6 +38,29 @@ def test_a_speed_of_ones_own():
     assert found.ways["cubed"][1].model_size == pytest.approx(1e12)
     # The additive law's best mixture is the same at all scales.
     assert found.ways["cubed"][0].weights == pytest.approx(found.ways["cubed"][1].weights, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "N", "D"),
+    [
+        ("1:0.7", "N as t, D as t^0.7", 8, 8**0.7),
+        ("log:log", "N and D as 1 + log t", 1 + np.log(8), 1 + np.log(8)),
+        ("0:2", "N constant, D as t^2", 1, 64),
+    ],
+)
+def test_a_speed_in_words(text, name, N, D):
+    speed, t = Speed.of(text), np.array([8.0])
+    assert (speed.name, speed.N(t)[0], speed.D(t)[0]) == (name, N, D)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1:", "1:1:1", "0:0", "a:1", "1:-1", "1:9", "nan:1"])
+def test_speeds_that_are_none(text):
+    with pytest.raises(UsageError) as raised:
+        Speed.of(text)
+    assert raised.value.said_with("--{}".format) == (
+        f"--speeds '{text}': write how N and D grow with t, as powers of t from 0 to 3, or log,"
+        " such as 1:0.5 for N as t and D as its root."
+    )
 
 
 def test_numbers_of_no_use():

@@ -131,6 +131,41 @@ def test_intervals_are_drawn_where_given(evaluation):
     assert np.allclose([s[:, 1] for s in lines.get_segments()], bars)
 
 
+@pytest.fixture
+def as_accuracy(evaluation):
+    """The evaluation, as if a target were 1-x of what was logged."""
+    target = evaluation.targets[0]
+    columns = replace(evaluation.fit.data.columns, transforms={target: "1-x"})
+    data = replace(evaluation.fit.data, columns=columns)
+    return replace(evaluation, fit=replace(evaluation.fit, data=data)), target
+
+
+def test_what_was_logged_is_drawn(evaluation, as_accuracy):
+    other, target = as_accuracy
+    of_losses, as_logged = (own.plot("observed") for own in (evaluation, other))
+    assert titles(as_logged) == ["mean, as fitted", f"{target}, as logged", *evaluation.targets[1:]]
+    assert as_logged._supxlabel.get_text() == "observed loss, or as logged"
+    np.testing.assert_allclose(points(as_logged.axes[1]), 1 - points(of_losses.axes[1]))
+    np.testing.assert_allclose(points(as_logged.axes[2]), points(of_losses.axes[2]))
+    assert any("MRE of 1-x" in text for text in words(as_logged))
+    of_losses, as_logged = (own.plot("by-tokens") for own in (evaluation, other))
+    for one, logged in zip(of_losses.axes[0].lines, as_logged.axes[0].lines, strict=True):
+        np.testing.assert_allclose(logged.get_ydata(), 1 - one.get_ydata())
+    np.testing.assert_allclose(points(as_logged.axes[0])[:, 1], 1 - points(of_losses.axes[0])[:, 1])
+    assert other.plot("residuals")._supylabel.get_text() == "prediction above what is fitted, %"
+
+
+def test_losses_of_h_are_as_logged(study, as_accuracy):
+    other, target = as_accuracy
+    planner = Planner(other.fit, observed=study.baselines[0].weights[None])
+    logged = planner.study(planner.best(7e9, 150e9))
+    value = 1 - logged.mixture.predicted_loss[target]
+    picture = logged.plot("losses")
+    assert f"{target}, as logged  {value:.4f}" in words(picture)
+    assert "predicted loss of what is fitted above that of h*, %" in words(picture)
+    assert f"{target} (1-x)" in words(influence(planner, 1e9, 2e10, np.ones(3) / 3, "x").plot())
+
+
 def test_axes_of_ones_own(evaluation, comparison, study, planner, curve):
     pictures = [
         (plots.observed, evaluation),
@@ -402,7 +437,8 @@ def test_what_resamples_say_is_drawn(study):
         notes=(),
     )
     sure = replace(study, certainty=known)
-    assert "interval" in words(sure.plot("weights"))
+    assert "90% over resamples" in words(sure.plot("weights"))
+    assert "90% over resamples" in words(sure.plot("losses"))
     lines = [
         np.reshape(segment, (-1, 2))[:, 0]
         for collection in sure.plot("losses").axes[0].collections
