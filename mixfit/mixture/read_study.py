@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from mixfit.base.errors import InputError, nearest
 from mixfit.base.plain import read_document
+from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.files import MIXTURE_SCHEMA
 from mixfit.mixture.result import Baseline, Cost, Mixture, Study
 from mixfit.mixture.stored import MixtureFile
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.result import Fit, Range
+    from mixfit.fitting.result import Fit
+    from mixfit.mixture.stored import StoredCertainty
+
+T = TypeVar("T")
 
 
 def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
@@ -85,24 +89,39 @@ def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
         gap=stored.gap,
         convex=stored.convex,
         notes=stored.notes,
+        transforms=fit.data.columns.transforms or {},
     )
     free = stored.unconstrained
     return Study(
         mixture=best,
-        ranges=np.array([(span.min, span.max) for span in _in_order(path, fit, spans)]),
+        ranges=np.array([(own.min, own.max) for own in _in_order(path, fit, spans, "as_good")]),
         baselines=tuple(
             Baseline(b.name, vector(b.weights), b.predicted_loss, b.loss)
             for b in stored.baselines or ()
         ),
         unconstrained=None if free is None else mixture(free.weights, free.loss),
         costs=tuple(Cost(cost.constraint, cost.cost) for cost in stored.costs or ()),
+        certainty=None if stored.certainty is None else _certainty(path, fit, stored.certainty),
     )
 
 
-def _in_order(path: str | Path, fit: Fit, spans: dict[str, Range]) -> list[Range]:
+def _certainty(path: str | Path, fit: Fit, stored: StoredCertainty) -> Certainty:
+    ends = _in_order(path, fit, stored.weights, "certainty.weights")
+    return Certainty(
+        count=stored.resamples,
+        weights=np.array([(own.low, own.high) for own in ends]),
+        low=stored.loss.low,
+        high=stored.loss.high,
+        standard_error=stored.standard_error,
+        gains={g.name: Gain(g.mean, g.low, g.high, g.probability) for g in stored.gains},
+        notes=stored.notes,
+    )
+
+
+def _in_order(path: str | Path, fit: Fit, spans: dict[str, T], key: str) -> list[T]:
     missing = [domain for domain in fit.domains if domain not in spans]
     if missing:
-        raise InputError(f"{path}: 'as_good' has no {', '.join(missing)}. Make the file anew.")
+        raise InputError(f"{path}: '{key}' has no {', '.join(missing)}. Make the file anew.")
     return [spans[domain] for domain in fit.domains]
 
 

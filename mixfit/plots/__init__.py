@@ -36,7 +36,10 @@ class Kind(NamedTuple):
     caption: str
 
 
-_CURVES = "Loss against {} with the law's curves for some mixtures; the colour is a domain's weight"
+_CURVES = (
+    "Loss against {} with the law's curves for some mixtures, dotted beyond what was fitted; the"
+    " colour is a domain's weight"
+)
 # Tuples of results that are drawn together: `Mixture` and `PureTarget`.
 BUDGETS, EACH_TARGET = "Budgets", "EachTarget"
 # Type of a result, or what it is called here, to its kinds of pictures, the first by default.
@@ -47,7 +50,11 @@ KINDS: dict[str, dict[str, Kind]] = {
         "by-tokens": Kind("evaluate", "curves", {"along": "D"}, _CURVES.format("tokens")),
         "by-flops": Kind("evaluate", "curves", {"along": "6ND"}, _CURVES.format("6ND")),
         "residuals": Kind(
-            "evaluate", "residuals", {}, "Relative residuals against N, D and each domain's weight"
+            "evaluate",
+            "residuals",
+            {},
+            "How far predictions are above what was observed, against N, D and each domain's"
+            " weight; where the law is right, all is flat at 0",
         ),
     },
     "Fit": {

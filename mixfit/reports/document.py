@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from mixfit._version import __version__
@@ -21,9 +22,10 @@ from mixfit.runs.presets import MODEL_SIZE, TOKENS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from mixfit.base.errors import Note
     from mixfit.evaluation.evaluate import Evaluation
     from mixfit.fitting.result import Fit
-    from mixfit.mixture.result import Baseline, Mixture, Study
+    from mixfit.mixture.result import Baseline, Study
     from mixfit.reports.page import Part, Picture
     from mixfit.runs.columns import Columns
 
@@ -42,6 +44,18 @@ _WORDS = (
     " nothing of how right the law is.",
     "Huber is the mean Huber loss of the residuals, which the fit minimised. A weight or a size"
     " outside of the runs fitted is extrapolated; the notes say where.",
+)
+
+
+_POOLED = (
+    "Pooled: the numbers of domains, and of targets, are pulled towards each other, as hard as the"
+    " strengths say (between domains, between targets, of exponents), since few runs say little of"
+    " each alone. Where the rows decide nearly all numbers, it did little.",
+)
+_RESAMPLED = (
+    "± and 90%: the fit was made again many times with random weights on the mixtures. What is"
+    " behind ± is the standard deviation of a number; a 90% interval of a loss holds the law's own"
+    " misfit too, and 'inside' is the share of observed losses in theirs.",
 )
 
 
@@ -88,7 +102,8 @@ def sections_of(
     if study is not None:
         sections.append(Section("The mixture to train on", tuple(_mixture(study, pictures))))
     sections.append(Section("Notes", tuple(_notes(fit, evaluation, study))))
-    sections.append(Section("What the words mean", (Points(_WORDS),)))
+    words = [*_WORDS, *(_POOLED if fit.law.pool else ()), *(_RESAMPLED if fit.resamples else ())]
+    sections.append(Section("What the words mean", (Points(words),)))
     if each := tuple(_per_domain(fit, name) for name in _domain_parameters(fit)):
         sections.append(Section("Parameters of each domain", each))
     again = _again(fit, fit_path, fit_sha256, evaluation, made)
@@ -111,16 +126,21 @@ def _in_short(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> I
         rest = f" and {len(order) - 5} others" if len(order) > 5 else ""
         budget = f" for {best.budget}" if best.budget else ""
         sentences.append(f"The best mixture{budget} is {shares}{rest}.")
-        sentences += [_against(other, best) for other in study.baselines]
+        sentences += [_against(other, study) for other in study.baselines]
     yield Points(sentences)
 
 
-def _against(other: Baseline, best: Mixture) -> str:
+def _against(other: Baseline, study: Study) -> str:
+    best = study.mixture
     percent = 100 * (best.loss / other.loss - 1)
     side = "below" if percent <= 0 else "above"
+    gain = None if study.certainty is None else study.certainty.gains.get(other.name)
+    sure = ""
+    if gain is not None and isfinite(gain.probability):
+        sure = f"; it is better with a probability of {100 * gain.probability:.0f}%"
     return (
         f"Its predicted loss, {fixed(best.loss, 4)}, is {fixed(abs(percent))}% {side} that of the"
-        f" {other.name} mixture, {fixed(other.loss, 4)}."
+        f" {other.name} mixture, {fixed(other.loss, 4)}{sure}."
     )
 
 
@@ -212,15 +232,22 @@ def _predicts(evaluation: Evaluation, pictures: Mapping[str, Picture]) -> Iterat
 
 def _mixture(study: Study, pictures: Mapping[str, Picture]) -> Iterator[Part]:
     report = report_study(study)
-    captions = ("The best mixture beside others", "Predicted losses", "Active constraints")
-    tables = iter(captions)
     for block in report.blocks:
         if isinstance(block, Grid):
-            yield Table(next(tables), block)
+            yield Table(_CAPTIONS[block.headers[0]], block)
         elif block:
             yield block
     yield from (remark for remark in report.remarks if remark.label == "ok")
     yield from _shown(pictures, ("weights", "losses"))
+
+
+# First header of a table on a mixture to what it holds.
+_CAPTIONS = {
+    "domain": "The best mixture beside others",
+    "predicted loss": "Predicted losses",
+    "h* against": "What the best mixture gains, over resamples of the fit",
+    "active constraint": "Active constraints",
+}
 
 
 def _shown(pictures: Mapping[str, Picture], kinds: Sequence[str]) -> Iterator[Picture]:
@@ -234,7 +261,7 @@ def _notes(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> Iter
             *(note for target in fit.targets.values() for note in target.notes),
         ],
         "About the runs predicted:": () if evaluation is None else evaluation.notes,
-        "About the mixture:": () if study is None else study.mixture.notes,
+        "About the mixture:": () if study is None else _notes_on(study),
     }
     if not any(found.values()):
         yield "Nothing was found to warn of."
@@ -242,6 +269,11 @@ def _notes(fit: Fit, evaluation: Evaluation | None, study: Study | None) -> Iter
         if notes:
             yield about
             yield from (Remark("note", remark.text) for remark in remarks_of(notes))
+
+
+def _notes_on(study: Study) -> Sequence[Note]:
+    sure = () if study.certainty is None else study.certainty.notes
+    return (*study.mixture.notes, *sure)
 
 
 def _again(
@@ -284,6 +316,8 @@ def fit_command(fit: Fit, path: str) -> str:
     if data.joined is not None:
         words += [w for file in data.joined.files for w in ("--join", file.path)]
         words += ["--on", data.joined.key]
+    if fit.resamples is not None:
+        words += ["--resamples", str(len(fit.resamples))]
     usual = FitOptions()
     for name in ("delta", "solver", "restarts", "hops", "treatment", "seed"):
         value = getattr(options, name)

@@ -155,7 +155,7 @@ _STYLE = """\
   img { filter: invert(0.9) hue-rotate(180deg); } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
-body { margin: 0 auto; max-width: 60rem; padding: 1rem 1.1rem 4rem; color: var(--ink);
+body { margin: 0 auto; max-width: 72rem; padding: 1rem 1.1rem 4rem; color: var(--ink);
   background: var(--paper); font: 1rem/1.55 system-ui, "Segoe UI", Roboto, sans-serif;
   overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.6rem 0; }
@@ -165,6 +165,12 @@ p, ul, ol { margin: 0.6rem 0; max-width: 46rem; }
 a { color: var(--link); }
 nav ol { padding-left: 1.4rem; }
 .wide { overflow-x: auto; max-width: 100%; margin: 1rem 0 0.3rem; }
+/* A shadow at a side says that there is more beyond it; at the end the paper covers it. */
+.wide, pre { --base: var(--paper); background:
+  linear-gradient(to right, var(--base) 30%, transparent) left / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--base) 30%, transparent) right / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--line), transparent) left / 0.8rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--line), transparent) right / 0.8rem 100% no-repeat scroll; }
 .wide:focus-visible, pre:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--quiet); padding: 0 0 0.4rem; }
@@ -176,7 +182,8 @@ th.left, td.left { text-align: left; }
 figure { margin: 1.4rem 0; }
 figcaption { color: var(--quiet); font-size: 0.9rem; }
 img { display: block; max-width: 100%; min-width: 32rem; height: auto; background: #ffffff; }
-pre { background: var(--soft); padding: 0.7rem 0.9rem; overflow-x: auto; font-size: 0.85rem; }
+pre { --base: var(--soft); background-color: var(--soft); padding: 0.7rem 0.9rem;
+  overflow-x: auto; font-size: 0.85rem; }
 .remark { border-left: 4px solid var(--line); padding: 0.1rem 0 0.1rem 0.7rem; }
 .remark.ok { border-color: var(--ok); } .remark.fail { border-color: var(--fail); }
 @media print { .wide { overflow: visible; } img { min-width: 0; } h2 { break-after: avoid; }

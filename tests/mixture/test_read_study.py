@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import yaml
 from random_fits import random_fit
 
-from mixfit.base.errors import InputError
+from mixfit.base.errors import InputError, Note
 from mixfit.base.files import file_sha256
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import load_fit, save_fit
+from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
@@ -55,6 +57,19 @@ def test_back(made):
     assert free.predicted_loss == pytest.approx(study.unconstrained.predicted_loss, abs=1e-5)
     assert [c.label for c in found.costs] == [c.label for c in study.costs]
     assert [c.cost for c in found.costs] == pytest.approx([c.cost for c in study.costs])
+
+
+def test_how_sure_it_is_comes_back(made):
+    fit, _, study = made
+    assert read(fit).certainty is None
+    ends = np.array([[0.1, 0.2], [0.3, 0.4], [0.4, 0.6]])
+    gains = {"uniform": Gain(1.0, -0.5, 2.5, 0.9)}
+    sure = Certainty(20, ends, 1.0, 2.0, 0.5, gains, (Note("not-told-apart", "text"),))
+    study = replace(study, certainty=sure)
+    write(mixtures_to_plain([study.mixture], "fit.yaml", study=study))
+    found = read(fit).certainty
+    np.testing.assert_allclose(found.weights, ends)
+    assert vars(found) | {"weights": ends} == vars(sure) | {"weights": ends}
 
 
 def test_every_key_that_is_written_can_be_read(made):

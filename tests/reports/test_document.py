@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 from results import make_fit, make_runs, make_study
 
+from mixfit.base.errors import Note
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.result import Candidate, Choice, FitOptions
+from mixfit.fitting.uncertainty import Resamples
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import Pool, PooledLaw
+from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.planner import Planner
 from mixfit.reports.document import Made, fit_command, sections_of, title_of
 from mixfit.reports.page import Code, Points, Section, Table
+from mixfit.reports.report import Remark
 from mixfit.runs.columns import Columns
 from mixfit.runs.runs import SourceFile
 
@@ -87,6 +91,34 @@ def test_the_best_mixture_and_others():
     assert "is 25.00% above that of the uniform" in sentences(sections(make_fit(), study=study))[2]
     labels = [part.caption for part in found["The mixture to train on"] if isinstance(part, Table)]
     assert labels == ["The best mixture beside others", "Predicted losses", "Active constraints"]
+
+
+def test_how_sure_the_best_mixture_is():
+    note = Note("not-told-apart", "hardly better")
+    gains = {"uniform": Gain(1.0, -0.5, 2.5, 0.62)}
+    sure = Certainty(20, np.array([[0.7, 0.8], [0.2, 0.3]]), 1.9, 2.1, 0.5, gains, (note,))
+    found = sections(make_fit(), study=replace(make_study(), certainty=sure))
+    assert sentences(found)[2].endswith("mixture, 2.2500; it is better with a probability of 62%.")
+    labels = [part.caption for part in found["The mixture to train on"] if isinstance(part, Table)]
+    assert labels[2] == "What the best mixture gains, over resamples of the fit"
+    assert Remark("note", "hardly better") in found["Notes"]
+
+
+def test_words_are_those_that_the_page_has():
+    def words(fit):
+        (points,) = sections(fit)["What the words mean"]
+        return [sentence.partition(":")[0] for sentence in points.sentences]
+
+    fit = make_fit()
+    assert not {"Pooled", "± and 90%"} & set(words(fit))
+    pooled = replace(fit, law=PooledLaw(CATALOGUE["additive"], Pool(0.01)))
+    twice = {
+        target: {name: np.stack([x, x]) for name, x in found.params.items()}
+        for target, found in fit.targets.items()
+    }
+    fitted = replace(pooled, resamples=Resamples(0, twice))
+    assert words(fitted)[-2:] == ["Pooled", "± and 90%"]
+    assert " --resamples 2 " in fit_command(fitted, "f.yaml")
 
 
 def test_notes_are_all_there_under_what_they_are_about():
