@@ -16,7 +16,10 @@ import typer
 from conftest import PROGRAM, ROOT
 
 from mixfit.cli import app
+from mixfit.evaluation.regressors import REGRESSORS
+from mixfit.evaluation.together import JOINT_LAWS
 from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.pooled import AUTO, parse_law
 
 PAGES = {page.name: page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 TEXT = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
@@ -90,6 +93,36 @@ def test_commands_print_what_is_shown(page, folder):
             command, expected = re.split(r"(?<!\\)\n", part, maxsplit=1)
             printed = UNEQUAL.sub("", shown(folder, command))
             assert printed.strip("\n") == UNEQUAL.sub("", expected).strip("\n")
+
+
+def commands_of(text):
+    """Every command that stands in code on a line of its own, as words, up to a pipe or a #."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    code = "".join([*blocks, *re.findall(r"^ {4}.*\n", text, re.MULTILINE)])
+    for line in re.findall(r"^ *(?:\$ )?mixfit ((?:.*\\\n)*.*)$", code, re.MULTILINE):
+        words = shlex.split(line.replace("\\\n", " "), comments=True)
+        ends = [place for place, word in enumerate(words) if word in ("|", ">", "&&", ";")]
+        yield words[: min(ends, default=None)]
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_every_command_shown_can_be_given(page):
+    """Also where its files are not here: its options are known, and read what they are given."""
+    for name, *words in commands_of(TEXT[page]):
+        if name not in COMMANDS:
+            assert name in ("--help", "--version", "--install-completion")
+            continue
+        asked = COMMANDS[name].make_context(name, list(words)).params.get("law") or ()
+        for law in [asked] if isinstance(asked, str) else asked:
+            of_their_own = re.fullmatch(r"\w+:[A-Z]+", law)
+            assert of_their_own or law in (AUTO, *JOINT_LAWS, *REGRESSORS) or parse_law(law)
+
+
+def test_a_command_that_cannot_be_given_is_found():
+    (words,) = commands_of("mixfit x\n```\n$ mixfit fit runs.csv \\\n --lwa joint  # or so\n```\n")
+    assert words == ["fit", "runs.csv", "--lwa", "joint"]
+    with pytest.raises(Exception, match="No such option: --lwa"):
+        COMMANDS["fit"].make_context("fit", words[1:])
 
 
 def option_table(command):
