@@ -114,5 +114,6 @@ def _parameters(fit: Fit) -> Grid:
         rows=tuple(rows),
         footer=("average", *[""] * (status - 2), mean, "") if len(rows) > 1 else (),
         left=(0, status),
-        spare=(1, headers.index("Huber")),
+        # The file has all of it. What becomes of a target is the last thing to go.
+        spare=(1, *range(status - 2, 1, -1)),
     )

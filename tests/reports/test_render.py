@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from random_fits import random_fit
 from results import make_runs
 
 from mixfit.base.errors import Note
 from mixfit.base.numbers import fixed, number
+from mixfit.reports.fit import report_fit
 from mixfit.reports.render import print_remarks, print_report, render
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
@@ -35,6 +37,17 @@ def test_a_narrow_terminal_loses_the_spare_columns_first(terminal):
     lines = PLAIN.sub("", stream.getvalue()).splitlines()
     assert lines[0].split() == ["target", "error"]
     assert lines[-1] == "no room here for: rows"
+
+
+@pytest.mark.parametrize("columns", [50, 80])
+def test_a_fit_keeps_its_status_on_a_narrow_terminal(terminal, columns):
+    stream = terminal(columns)
+    print_report(report_fit(random_fit("full", 3, 2, 0)))
+    lines = PLAIN.sub("", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= columns
+    (head,) = (line.split() for line in lines if line.startswith("target"))
+    assert (head[1], head[-1]) == ("E", "status")
+    assert any(line.startswith("no room here for: rows, ") for line in lines)
 
 
 def test_a_table_that_is_too_wide_leaves_the_width_of_others(terminal):
