@@ -43,7 +43,12 @@ class MixfitError(Exception):
         Args:
             name_of: from the name of a parameter to what to call it.
         """
-        return _PARAMETER.sub(lambda match: name_of(match.group(1)), self.text)
+        return said_with(self.text, name_of)
+
+
+def said_with(text: str, name_of: Callable[[str], str]) -> str:
+    """Give a text with what to call the parameters that `parameter` marked in it."""
+    return _PARAMETER.sub(lambda match: name_of(match.group(1)), text)
 
 
 def parameter(name: str) -> str:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     Cells: TypeAlias = "pa.Array[Any]"
 
 MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none")
+_NONE = np.empty(0, dtype=np.intp)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def to_numbers(cells: Cells, *, counts: bool = False) -> tuple[Array, int | None]:
+def to_numbers(cells: Cells, *, counts: bool = False) -> tuple[Array, Indices]:
     """Convert cells to numbers.
 
     Args:
@@ -28,8 +29,8 @@ def to_numbers(cells: Cells, *, counts: bool = False) -> tuple[Array, int | None
         counts: whether they may be written as people write counts, such as ``7B``.
 
     Returns:
-        The numbers (rows,), NaN where a cell is missing, and the position of the first cell that
-        is not a number, or None if all are.
+        The numbers (rows,), NaN where a cell is missing or no number, and the positions of the
+        cells that are text and no number.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -37,10 +38,10 @@ def to_numbers(cells: Cells, *, counts: bool = False) -> tuple[Array, int | None
     cells = _plain(cells)
     kind = cells.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _floats(cells), None
+        return _floats(cells), _NONE
     texts = pc.utf8_trim_whitespace(to_texts(cells))
     try:
-        return _floats(texts), None
+        return _floats(texts), _NONE
     except pa.ArrowInvalid:  # words for missing values, or text that is no number
         return _parse(texts.to_pylist(), counts=counts)
 
@@ -97,8 +98,9 @@ def _floats(cells: Cells) -> Array:
     return values
 
 
-def _parse(texts: list[str | None], *, counts: bool) -> tuple[Array, int | None]:
+def _parse(texts: list[str | None], *, counts: bool) -> tuple[Array, Indices]:
     values = np.full(len(texts), np.nan)
+    wrong = []
     for index, text in enumerate(texts):
         if text is None or text.lower() in MISSING:
             continue
@@ -106,5 +108,5 @@ def _parse(texts: list[str | None], *, counts: bool) -> tuple[Array, int | None]
         try:
             values[index] = float(text) if number is None else number
         except ValueError:
-            return values, index
-    return values, None
+            wrong.append(index)
+    return values, np.array(wrong, dtype=np.intp)

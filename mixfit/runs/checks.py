@@ -7,23 +7,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.base.errors import InputError, Note, parameter
+from mixfit.base.errors import Note, parameter
 from mixfit.base.numbers import counted
+from mixfit.runs.findings import (
+    ERROR,
+    ROWS_NAMED,
+    Finding,
+    and_others,
+    at,
+    refuse,
+    worst_first,
+)
 from mixfit.runs.tables import list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from mixfit.base.arrays import Array, Mask
+    from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.runs.columns import Columns
+    from mixfit.runs.findings import Place
 
-    # The number of rows that break a rule, and what to say of it.
-    Faults = Iterator[tuple[int, str]]
+    # What is wrong, and the rows (rows,) where it is.
+    Faults = Iterator[tuple[Finding, Mask]]
 
 # 1 minus the sum of the other weights may come out as -1e-17.
 _ROUNDING = 1e-9
-_ROWS_NAMED = 3
-_FAULTS_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Values:
         losses: (rows, t), in the order of the columns' targets.
         columns: which column each comes from.
         name: what messages call the table.
-        row_name: from a row, counted from 0, to what messages call it.
+        row_name: from a row, counted from 0, to where it stands.
     """
 
     N: Array
@@ -46,7 +54,24 @@ class Values:
     losses: Array
     columns: Columns
     name: str
-    row_name: Callable[[int], str]
+    row_name: Callable[[int], Place]
+
+    def select(self, rows: Mask | Indices) -> Values:
+        """Take some rows.
+
+        Args:
+            rows: a mask (rows,), or the indices of rows.
+        """
+        kept = np.arange(len(self.N))[rows]
+        named = self.row_name
+        return replace(
+            self,
+            N=self.N[rows],
+            D=self.D[rows],
+            h=self.h[rows],
+            losses=self.losses[rows],
+            row_name=lambda row: named(int(kept[row])),
+        )
 
 
 def check_values(values: Values) -> tuple[Values, list[Note]]:
@@ -58,18 +83,47 @@ def check_values(values: Values) -> tuple[Values, list[Note]]:
     Raises:
         InputError: values cannot be used; all faults are named, those of most rows first.
     """
+    values, notes = from_percent(values)
+    faults, _ = value_faults(values)
+    refuse(faults)
+    mended, others = mend(values)
+    return mended, [*notes, *others]
+
+
+def value_faults(values: Values) -> tuple[list[Finding], Mask]:
+    """Find values that cannot be used.
+
+    Args:
+        values: with weights as fractions.
+
+    Returns:
+        What is wrong, that of most rows first, and the rows (rows,) in which something is.
+    """
     columns = values.columns
-    values, notes = _from_percent(values)
     faults = [
         *_size_faults(values, values.N, columns.model_size, "model_size"),
         *_size_faults(values, values.D, columns.tokens, "tokens"),
         *_loss_faults(values),
         *_weight_faults(values),
     ]
-    refuse([text for _, text in sorted(faults, key=lambda fault: -fault[0])])
+    bad = np.zeros(len(values.N), dtype=np.bool_)
+    for _, rows in faults:
+        bad |= rows
+    return worst_first(fault for fault, _ in faults), bad
+
+
+def mend(values: Values) -> tuple[Values, list[Note]]:
+    """Normalise weights, and drop targets and rows that have no loss.
+
+    Args:
+        values: without faults.
+
+    Returns:
+        Values to fit, and notes on what was mended or dropped.
+    """
     h, normalised = _normalised(values.h)
-    values, dropped = _with_losses(replace(values, h=h))
-    return values, [*notes, *normalised, *dropped]
+    mended, dropped = _with_losses(replace(values, h=h))
+    return mended, [*normalised, *dropped]
 
 
 def check_weights(values: Values) -> Array:
@@ -78,24 +132,9 @@ def check_weights(values: Values) -> Array:
     Raises:
         InputError: a weight cannot be used; all faults are named.
     """
-    values, _ = _from_percent(values)
-    refuse([text for _, text in sorted(_weight_faults(values), key=lambda fault: -fault[0])])
+    values, _ = from_percent(values)
+    refuse(worst_first(fault for fault, _ in _weight_faults(values)))
     return _normalised(values.h)[0]
-
-
-def refuse(faults: Sequence[str]) -> None:
-    """Raise one error for all faults, if there are any: a line each, and ten at most.
-
-    Args:
-        faults: what is wrong and how to mend it, the worst first.
-
-    Raises:
-        InputError: there is a fault.
-    """
-    if faults:
-        more = len(faults) - _FAULTS_NAMED
-        rest = [f"and {counted(more, 'fault')} more"] if more > 0 else []
-        raise InputError("\n".join(["\nalso: ".join(faults[:_FAULTS_NAMED]), *rest]))
 
 
 def _size_faults(values: Values, numbers: Array, column: str | float, name: str) -> Faults:
@@ -109,7 +148,7 @@ def _size_faults(values: Values, numbers: Array, column: str | float, name: str)
         advice = f"or leave the row out with {parameter('where')} '{column}<1e30'"
     rule = "and must be a number above 0"
     advice = f"Mend the cell, {advice}."
-    yield from _cell_fault(values, f"column {column}", numbers, bad, rule, advice)
+    yield from _cell_fault("size", values, f"column {column}", numbers, bad, rule, advice)
 
 
 def _loss_faults(values: Values) -> Faults:
@@ -123,15 +162,21 @@ def _loss_faults(values: Values) -> Faults:
                     "Choose what makes a loss above 0 of every value with "
                     f"{parameter('transform')}, or leave the row out with {parameter('where')}."
                 )
-            yield from _cell_fault(values, columns.named(target), losses, bad, rule, advice)
+            place = columns.named(target)
+            yield from _cell_fault("loss", values, place, losses, bad, rule, advice)
     if np.isnan(values.losses).all():
         names = [name for target in columns.targets for name in columns.of_target(target)]
-        text = (
-            f"{values.name}: no row kept has a loss in "
-            f"{'column' if len(names) == 1 else 'any of the columns'} {list_names(names)}. Choose "
-            f"other columns with {parameter('targets')}, or other rows with {parameter('where')}."
+        columns_named = "column" if len(names) == 1 else "any of the columns"
+        fault = Finding(
+            code="no-losses",
+            severity=ERROR,
+            file=values.name,
+            rows=len(values.losses),
+            message=f"no row kept has a loss in {columns_named} {list_names(names)}",
+            todo=f"Choose other columns with {parameter('targets')}, or other rows with "
+            f"{parameter('where')}.",
         )
-        yield len(values.losses), text
+        yield fault, np.ones(len(values.losses), dtype=np.bool_)
 
 
 def _weight_faults(values: Values) -> Faults:
@@ -144,7 +189,8 @@ def _weight_faults(values: Values) -> Faults:
             "Mend the cell (0 for a domain that is left out), or leave the row out with "
             f"{parameter('where')} '{condition}'."
         )
-        yield from _cell_fault(values, f"column {column}", weights, bad, rule, advice)
+        place = f"column {column}"
+        yield from _cell_fault("weight", values, place, weights, bad, rule, advice)
     whole = usable.all(axis=1)  # of other rows the weights themselves are at fault
     sums = np.where(whole, np.maximum(values.h, 0.0).sum(axis=1), 1.0)
     # A hair wider than 1%, so that 0.99 and 1.01 pass whatever their rounding.
@@ -152,16 +198,21 @@ def _weight_faults(values: Values) -> Faults:
     if not bad.any():
         return
     row = int(np.argmax(bad))
-    text = (
-        f"{values.row_name(row)}: the weights {list_names(columns)} sum to {sums[row]:.6g}, and "
-        f"must sum to 1 within 1%{_others(values, bad)}. Mend the weights, or choose the columns "
-        f"that are weights with {parameter('weights')}."
+    fault = Finding(
+        code="weight-sum",
+        severity=ERROR,
+        rows=int(np.count_nonzero(bad)),
+        message=f"the weights {list_names(columns)} sum to {sums[row]:.6g}, and "
+        f"must sum to 1 within 1%{others(values, bad)}",
+        todo="Mend the weights, or choose the columns that are weights with "
+        f"{parameter('weights')}.",
+        **at(values.row_name(row)),
     )
-    yield int(np.count_nonzero(bad)), text
+    yield fault, bad
 
 
 def _cell_fault(
-    values: Values, place: str, numbers: Array, bad: Mask, rule: str, advice: str
+    code: str, values: Values, place: str, numbers: Array, bad: Mask, rule: str, advice: str
 ) -> Faults:
     """Give the fault of one place, if rows (rows,) are bad there: the first bad cell is named."""
     if not bad.any():
@@ -169,21 +220,31 @@ def _cell_fault(
     row = int(np.argmax(bad))
     number = numbers[row]
     said = "is missing" if np.isnan(number) else f"is {number:.12g}"
-    text = f"{values.row_name(row)}, {place}: the value {said}, {rule}"
-    yield int(np.count_nonzero(bad)), f"{text}{_others(values, bad)}. {advice}"
+    fault = Finding(
+        code=code,
+        severity=ERROR,
+        rows=int(np.count_nonzero(bad)),
+        message=f"the value {said}, {rule}{others(values, bad)}",
+        todo=advice,
+        **at(values.row_name(row), place),
+    )
+    yield fault, bad
 
 
-def _others(values: Values, bad: Mask) -> str:
-    rows = np.flatnonzero(bad)[1:]
-    if not len(rows):
-        return ""
-    named = ", ".join(values.row_name(int(row)) for row in rows[:_ROWS_NAMED])
-    more = ", ..." if len(rows) > _ROWS_NAMED else ""
-    return f" (so in {counted(len(rows), 'row')} more: {named}{more})"
+def others(values: Values, rows: Mask | Indices) -> str:
+    """Say in which rows besides the first something is (see `and_others`).
+
+    Args:
+        values: of which these are rows.
+        rows: a mask (rows,), or the indices of the rows.
+    """
+    found = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    places = [values.row_name(int(row)) for row in found[: ROWS_NAMED + 1]]
+    return and_others(places, len(found))
 
 
-def _from_percent(values: Values) -> tuple[Values, list[Note]]:
-    """Make fractions of the weights where those of every row sum to 100 within 1%."""
+def from_percent(values: Values) -> tuple[Values, list[Note]]:
+    """Make fractions of the weights where those of every row sum to 100 within 1%, with a note."""
     sums = values.h.sum(axis=1)
     if not (np.abs(sums - 100.0) <= 1.0 + _ROUNDING).all():
         return values, []
@@ -213,12 +274,12 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
             name = values.columns.named(target)
             text = f"no row has a loss in {name}; the target is left out"
             notes.append(Note("empty-target", text, target))
-    rows = known.any(axis=1)
+    rows: Mask = np.asarray(known.any(axis=1))
     if not rows.all():
         lost = counted(int(np.count_nonzero(~rows)), "row")
         verb = "has" if lost == "1 row" else "have"
-        first = [values.row_name(int(row)) for row in np.flatnonzero(~rows)[:_ROWS_NAMED]]
-        more = ", ..." if np.count_nonzero(~rows) > _ROWS_NAMED else ""
+        first = [str(values.row_name(int(row))) for row in np.flatnonzero(~rows)[:ROWS_NAMED]]
+        more = ", ..." if np.count_nonzero(~rows) > ROWS_NAMED else ""
         text = f"{lost} {verb} no loss at all: left out, {', '.join(first)}{more}"
         notes.append(Note("no-loss", text))
     if not notes:
@@ -226,10 +287,7 @@ def _with_losses(values: Values) -> tuple[Values, list[Note]]:
     kept = [item for item, some in zip(values.columns.targets.items(), filled, strict=True) if some]
     transforms = {t: x for t, x in (values.columns.transforms or {}).items() if t in dict(kept)}
     mended = replace(
-        values,
-        N=values.N[rows],
-        D=values.D[rows],
-        h=values.h[rows],
+        values.select(rows),
         losses=values.losses[np.ix_(rows, filled)],
         columns=replace(values.columns, targets=dict(kept), transforms=transforms or None),
     )

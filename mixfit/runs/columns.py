@@ -74,11 +74,16 @@ class Columns:
                 raise UsageError(f"transforms: {target} has '{transform}', which is none.{hint}")
 
     @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns to read of which every row needs a number: sizes and weights."""
+        sizes = [name for name in (self.model_size, self.tokens) if isinstance(name, str)]
+        return tuple(dict.fromkeys([*sizes, *self.weights.values()]))
+
+    @property
     def used(self) -> tuple[str, ...]:
         """The columns to read, each once."""
-        sizes = [name for name in (self.model_size, self.tokens) if isinstance(name, str)]
         losses = [column for target in self.targets for column in self.of_target(target)]
-        return tuple(dict.fromkeys([*sizes, *self.weights.values(), *losses]))
+        return tuple(dict.fromkeys([*self.needed, *losses]))
 
     def of_target(self, target: str) -> tuple[str, ...]:
         """Give the columns of a target: one, or those that are averaged."""

@@ -59,8 +59,9 @@ class Condition:
             needs a number, or None.
         """
         if isinstance(self.value, float):
-            numbers, text_at = to_numbers(cells, counts=True)
-            return _OPERATORS[self.sign](numbers, self.value), text_at
+            numbers, texts_at = to_numbers(cells, counts=True)
+            first = int(texts_at[0]) if len(texts_at) else None
+            return _OPERATORS[self.sign](numbers, self.value), first
         texts, value = [(text or "").strip() for text in to_texts(cells).to_pylist()], self.value
         if value.lower() in ("true", "false"):  # True in Python's CSV, true in Parquet
             texts, value = [text.lower() for text in texts], value.lower()

@@ -12,6 +12,7 @@ import numpy as np
 from mixfit.base.errors import InputError, Note, UsageError, nearest, parameter
 from mixfit.base.numbers import counted
 from mixfit.runs.cells import one_line, take, to_texts
+from mixfit.runs.findings import Place
 from mixfit.runs.tables import Table, list_names
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class JoinedTable(Table):
         """Name a row as in the first file, and its partner in the other."""
         partner = self.other.row_name(int(self.partners[row]))
         return f"{self.first.row_name(int(self.rows[row]))} joined with {partner}"
+
+    def place(self, row: int) -> Place:
+        """Say where a row stands in the first file."""
+        return Place(self.name, int(self.rows[row]) + 1, self.row_name(row))
 
 
 @dataclass(frozen=True)

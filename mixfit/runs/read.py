@@ -9,9 +9,10 @@ import numpy as np
 
 from mixfit.base.errors import InputError, MixfitError, Note, UsageError, parameter
 from mixfit.base.numbers import short
-from mixfit.runs.checks import Values, check_weights, refuse
+from mixfit.runs.checks import Values, check_weights
 from mixfit.runs.columns import ColumnOptions, Columns, choose_columns, choose_weights, read_as
 from mixfit.runs.conditions import parse_conditions
+from mixfit.runs.findings import Finding, Place, refuse
 from mixfit.runs.identity import group_mixtures
 from mixfit.runs.join import JoinedTable, join_tables, propose_join
 from mixfit.runs.presets import MODEL_SIZE, TOKENS, find_preset, like_preset
@@ -25,7 +26,7 @@ from mixfit.runs.units import unit_faults
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mixfit.base.arrays import Array, Indices
+    from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.runs.conditions import Condition
     from mixfit.runs.globs import Globs
     from mixfit.runs.presets import Preset
@@ -90,6 +91,83 @@ def read_runs(
         InputError: a file or a value in it cannot be used.
         UsageError: an option cannot be used, or the conditions leave no row.
     """
+    read = read_values(
+        sources,
+        weights=weights,
+        targets=targets,
+        model_size=model_size,
+        tokens=tokens,
+        where=where,
+        domains=domains,
+        join=join,
+        on=on,
+        preset=preset,
+        target_groups=target_groups,
+        transform=transform,
+        like=like,
+        allow_unmatched=allow_unmatched,
+    )
+    refuse(read.faults)
+    if not allow_units:
+        refuse(unit_faults(read.values))
+    return Runs.from_values(
+        read.values,
+        rows_read=read.rows_read,
+        files=read.files,
+        where=read.where,
+        notes=read.notes,
+        joined=read.joined,
+    )
+
+
+@dataclass(frozen=True)
+class ReadValues:
+    """What stands in tables, in the rows that meet the conditions, not checked yet.
+
+    Attributes:
+        values: the numbers.
+        faults: cells that are text, which are NaN in `values`.
+        unread: (rows,) whether a size or a weight of the row is such a cell.
+        rows_read: see `Runs`, as for the others.
+        files: in order.
+        where: the conditions.
+        notes: on how the tables were read.
+        joined: the files that were joined.
+    """
+
+    values: Values
+    faults: tuple[Finding, ...]
+    unread: Mask
+    rows_read: int
+    files: tuple[SourceFile, ...]
+    where: tuple[str, ...]
+    notes: tuple[Note, ...]
+    joined: JoinedFiles | None
+
+
+def read_values(
+    sources: Sources,
+    *,
+    weights: Globs | None = None,
+    targets: Globs | None = None,
+    model_size: str | float | None = None,
+    tokens: str | float | None = None,
+    where: str | Iterable[str] = (),
+    domains: Sequence[str] | None = None,
+    join: Sources | None = None,
+    on: str | None = None,
+    preset: str | None = None,
+    target_groups: Mapping[str, Globs] | None = None,
+    transform: Mapping[str, str] | None = None,
+    like: Columns | None = None,
+    allow_unmatched: bool = False,
+) -> ReadValues:
+    """Read tables without checking their values; see `read_runs` for the parameters.
+
+    Raises:
+        InputError: a file cannot be used, or its columns cannot be told.
+        UsageError: an option cannot be used, or the conditions leave no row.
+    """
     conditions = parse_conditions(where)
     layout = find_preset(preset)
     options = ColumnOptions(
@@ -101,14 +179,14 @@ def read_runs(
     columns = chosen if domains is None else _in_order(tables[0], chosen, domains)
     kept = [read_rows(table, columns, conditions) for table in tables]
     values = _values(tables, kept, columns, conditions)
-    if not allow_units:
-        refuse([f"{values.name}: {fault}" for fault in unit_faults(values.N, values.D, columns)])
-    return Runs.from_values(
-        values,
+    return ReadValues(
+        values=values,
+        faults=tuple(fault for k in kept for fault in k.faults),
+        unread=np.concatenate([k.unread for k in kept]),
         rows_read=sum(k.rows_read for k in kept),
         files=_source_files(tables, opened.counts or [k.rows_read for k in kept]),
         where=tuple(condition.text for condition in conditions),
-        notes=[*opened.notes, *_notes(values, tables[0], options)],
+        notes=(*opened.notes, *_notes(values, tables[0], options)),
         joined=opened.joined,
     )
 
@@ -211,6 +289,7 @@ def read_mixtures(
         whose = "" if like is None else _OF_FIT
         columns = _in_order(table, Columns(1.0, 1.0, found, {}), domains, whose)
         kept.append(read_rows(table, columns, ()))
+    refuse([fault for k in kept for fault in k.faults])
     h = check_weights(_values(tables, kept, columns, ()))
     return h[group_mixtures(h)[1]]
 
@@ -299,11 +378,10 @@ def _values(
     ends = np.cumsum([len(k.rows) for k in kept])
     place = {column: index for index, column in enumerate(columns.used)}
 
-    def row_name(row: int) -> str:
+    def row_name(row: int) -> Place:
         table = int(np.searchsorted(ends, row, side="right"))
         before = ends[table - 1] if table else 0
-        of_table = int(kept[table].rows[row - before])
-        return f"{tables[table].name}: {tables[table].row_name(of_table)}"
+        return tables[table].place(int(kept[table].rows[row - before]))
 
     def size(which: str) -> Array:
         column = getattr(columns, which)

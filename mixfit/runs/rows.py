@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mixfit.base.errors import InputError, UsageError, nearest, parameter
 from mixfit.runs.cells import one_line, take, to_numbers, to_texts
-from mixfit.runs.checks import refuse
+from mixfit.runs.findings import ERROR, ROWS_NAMED, Finding, and_others, at
 from mixfit.runs.tables import list_names
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ class Kept:
     numbers: Array  # (kept, columns)
     met: Indices  # (conditions,) rows that meet each condition taken alone
     rows_read: int  # of the table
+    faults: tuple[Finding, ...]  # cells that are text, which are NaN in `numbers`
+    unread: Mask  # (kept,) rows of which a cell other than a loss is text
 
 
 def read_rows(table: Table, columns: Columns, conditions: Sequence[Condition]) -> Kept:
     """Read the columns that are used, in the rows that meet all conditions.
 
     Raises:
-        InputError: a cell is text where a number is needed.
+        InputError: a cell is text where a condition needs a number.
         UsageError: the table has no column that a condition names.
     """
     used = columns.used
@@ -49,6 +51,7 @@ def read_rows(table: Table, columns: Columns, conditions: Sequence[Condition]) -
             )
     names = list(dict.fromkeys([*used, *(condition.column for condition in conditions)]))
     rows, numbers, rows_read = [], [], 0
+    texts: dict[str, list[_Text]] = {name: [] for name in used}
     met = np.zeros(len(conditions), dtype=np.intp)
     for batch in table.batches(names):
         cells = dict(zip(names, batch, strict=True))
@@ -58,50 +61,72 @@ def read_rows(table: Table, columns: Columns, conditions: Sequence[Condition]) -
         met += np.count_nonzero(holds[:-1], axis=1)
         here = np.flatnonzero(holds.all(axis=0))
         wanted = {name: cells[name] for name in used}
-        numbers.append(_numbers(table, wanted, here, rows_read, columns))
+        numbers.append(_numbers(wanted, here, rows_read, columns, texts))
         rows.append(rows_read + here)
         rows_read += len(batch[0])
     if not rows_read:
         raise InputError(f"{table.name}: the file says that it has rows, but none can be read.")
-    return Kept(np.concatenate(rows), np.concatenate(numbers), met, rows_read)
+    kept = np.concatenate(rows)
+    faults = tuple(_text_fault(table, name, found) for name, found in texts.items() if found)
+    unread = np.isin(kept, [text.row for name in columns.needed for text in texts[name]])
+    return Kept(kept, np.concatenate(numbers), met, rows_read, faults, unread)
 
 
 def _holds(table: Table, condition: Condition, cells: Cells, start: int) -> Mask:
     holds, text_at = condition.holds(cells)
     if text_at is not None:
         raise InputError(
-            f"{_cell(table, condition.column, cells, text_at, start)} is not a number, and "
+            f"{table.name}: {table.row_name(start + text_at)}, column {condition.column}: "
+            f"'{_shown(cells, text_at)}' is not a number, and "
             f"{parameter('where')} '{condition.text}' compares numbers. Mend the cell, or put "
             "quotes around the value to compare text with == or !=."
         )
     return holds
 
 
+class _Text(NamedTuple):
+    """A cell that is text where a number is needed."""
+
+    row: int  # in the table
+    text: str
+
+
 def _numbers(
-    table: Table, cells_of: dict[str, Cells], rows: Indices, start: int, columns: Columns
+    cells_of: dict[str, Cells],
+    rows: Indices,
+    start: int,
+    columns: Columns,
+    texts: dict[str, list[_Text]],
 ) -> Array:
     """Give the numbers (rows, columns) in some rows of a batch that starts at a row of its table.
 
-    Raises:
-        InputError: cells are text; the first of each column is named.
+    Cells that are text become NaN, and are added to those of their column.
     """
-    numbers, faults = [], []
+    numbers = []
     for column, cells in cells_of.items():
-        of_column, text_at = to_numbers(
+        of_column, texts_at = to_numbers(
             cells if len(rows) == len(cells) else take(cells, rows),
             counts=column in (columns.model_size, columns.tokens),
         )
         numbers.append(of_column)
-        if text_at is not None:
-            faults.append(
-                f"{_cell(table, column, cells, int(rows[text_at]), start)} is not a number. "
-                f"Mend the cell, or leave the row out with {parameter('where')}."
-            )
-    refuse(faults)
+        found = rows[texts_at]
+        texts[column] += [_Text(start + int(row), _shown(cells, int(row))) for row in found]
     return np.column_stack(numbers)
 
 
-def _cell(table: Table, column: str, cells: Cells, row: int, start: int) -> str:
+def _text_fault(table: Table, column: str, texts: Sequence[_Text]) -> Finding:
+    first = texts[0]
+    places = [table.place(text.row) for text in texts[: ROWS_NAMED + 1]]
+    return Finding(
+        code="not-a-number",
+        severity=ERROR,
+        message=f"'{first.text}' is not a number{and_others(places, len(texts))}",
+        todo=f"Mend the cell, or leave the row out with {parameter('where')}.",
+        rows=len(texts),
+        **at(places[0], f"column {column}"),
+    )
+
+
+def _shown(cells: Cells, row: int) -> str:
     text = one_line(str(to_texts(cells[row : row + 1])[0].as_py()))
-    text = text if len(text) <= 40 else text[:37] + "..."
-    return f"{table.name}: {table.row_name(start + row)}, column {column}: '{text}'"
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -14,6 +14,7 @@ from mixfit.base.plain import Omitted  # noqa: TC001, files are read and written
 from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
 from mixfit.runs.columns import Columns
+from mixfit.runs.findings import Place
 from mixfit.runs.identity import group_mixtures, logged_twice
 from mixfit.runs.tables import list_names
 from mixfit.runs.transforms import rising_notes
@@ -272,7 +273,7 @@ class Runs(Shown):
             losses=np.column_stack(each),
             columns=columns,
             name="losses",
-            row_name=lambda row: f"row {row + 1}",
+            row_name=lambda row: Place("", row + 1, f"row {row + 1}"),
         )
         return cls.from_values(values, rows_read=rows)
 

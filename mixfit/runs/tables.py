@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixfit.base.errors import InputError
 from mixfit.runs.cells import one_line
+from mixfit.runs.findings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +44,10 @@ class Table(ABC):
     def row_name(self, row: int) -> str:
         """Name a row, counted from 0, as users count: "row 1" is the first row of data."""
         return f"row {row + 1}"
+
+    def place(self, row: int) -> Place:
+        """Say where a row, counted from 0, stands."""
+        return Place(self.name, row + 1, self.row_name(row))
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ import numpy as np
 
 from mixfit.base.errors import parameter
 from mixfit.base.numbers import counted, short
+from mixfit.runs.findings import ERROR, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mixfit.base.arrays import Array, Mask
-    from mixfit.runs.columns import Columns
+    from mixfit.runs.checks import Values
 
 SMALLEST_MODEL = 1e4  # parameters
 FEWEST_TOKENS = 1e6
@@ -24,40 +25,56 @@ _LARGEST_MODEL = 1e14
 _WORDS = {"K": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
 
 
-def unit_faults(N: Array, D: Array, columns: Columns) -> list[str]:
+def unit_faults(values: Values) -> list[Finding]:
     """Say which of N and D cannot be parameters and tokens, and the unit that they may be in.
 
     Args:
-        N: (rows,); what is not a positive number has no say, as in D.
-        D: (rows,).
-        columns: which column each comes from.
+        values: of which what is not a positive number has no say.
     """
+    N, D, columns = values.N, values.D, values.columns
     usable = np.isfinite(N) & np.isfinite(D) & (N > 0) & (D > 0)
     if not usable.any():
         return []
     N, D = N[usable], D[usable]
     small, short_, odd = N < SMALLEST_MODEL, D < FEWEST_TOKENS, ~_plausible(N, D)
-    faults = []
+    faults: list[Finding] = []
+
+    def add(bad: Mask, message: str, todo: str) -> None:
+        first = values.row_name(int(np.flatnonzero(usable)[np.argmax(bad)]))
+        all_rows = bool(bad.all())
+        fault = Finding(
+            code="unit",
+            severity=ERROR,
+            file=values.name if all_rows else first.file,
+            row=None if all_rows else first.row,
+            rows=int(np.count_nonzero(bad)),
+            message=message,
+            todo=todo,
+        )
+        faults.append(fault)
+
     sizes = N
     if small.any():
         unit = _first(lambda x: N.min() * x >= 1e5 and N.max() * x <= _LARGEST_MODEL)
         sizes = N * UNITS.get(unit, 1.0)
         what = f"and N is a number of parameters, {short(SMALLEST_MODEL)} or more"
-        faults.append(_fault(columns.model_size, "model_size", N, small, what, unit))
+        add(small, *_fault(columns.model_size, "model_size", N, small, what, unit))
     if short_.any():
         unit = _first(
             lambda x: D.min() * x >= FEWEST_TOKENS and bool(_plausible(sizes, D * x).all())
         )
         what = f"and D is a number of tokens, {short(FEWEST_TOKENS)} or more"
-        faults.append(_fault(columns.tokens, "tokens", D, short_, what, unit))
+        add(short_, *_fault(columns.tokens, "tokens", D, short_, what, unit))
     if odd.any() and not faults:
         least, most = TOKENS_A_PARAMETER
         rows = "" if odd.all() else f" in {_some(odd)}"
-        faults.append(
+        add(
+            odd,
             f"N is {_span(N[odd])} parameters and D is {_span(D[odd])} tokens{rows}, so that there "
             f"are {_span(D[odd] / N[odd])} tokens a parameter, and {least:g} to {short(most)} are "
-            f"read. If a column is in another unit, say so, as in {parameter('tokens')} "
-            f"'COLUMN*1B'; or leave rows out with {parameter('where')}, {_insist()}"
+            "read",
+            f"If a column is in another unit, say so, as in {parameter('tokens')} "
+            f"'COLUMN*1B'; or leave rows out with {parameter('where')}, {_insist()}",
         )
     return faults
 
@@ -89,19 +106,22 @@ def _first(fits: Callable[[float], bool]) -> str:
     return next((name for name, factor in UNITS.items() if fits(factor)), "")
 
 
-def _fault(column: str | float, name: str, values: Array, bad: Mask, what: str, unit: str) -> str:
+def _fault(
+    column: str | float, name: str, values: Array, bad: Mask, what: str, unit: str
+) -> tuple[str, str]:
+    """Say what is wrong with a column, or with the one number of all rows, and what to do."""
     if isinstance(column, float):
-        meant = f" If {column:g}{unit} is meant, write that," if unit else " Write it in full,"
-        return f"{parameter(name)} is {column:g}, {what}.{meant} {_insist()}"
-    text = f"column {column} holds {_span(values[bad])}, {what}."
+        meant = f"If {column:g}{unit} is meant, write that," if unit else "Write it in full,"
+        return f"{parameter(name)} is {column:g}, {what}", f"{meant} {_insist()}"
+    text = f"column {column} holds {_span(values[bad])}"
     if not bad.all():
-        text = f"column {column} holds {_span(values[bad])} in {_some(bad)}, {what}."
         where = f"{parameter('where')} '{column}>={short(values[~bad].min(), 16)}'"
-        return f"{text} Leave the rows out with {where}, {_insist()}"
+        text = f"{text} in {_some(bad)}, {what}"
+        return text, f"Leave the rows out with {where}, {_insist()}"
     if not unit:
-        return f"{text} Mend the column, {_insist()}"
-    return (
-        f"{text} If these are {_WORDS[unit]}, say so with {parameter(name)} '{column}*1{unit}', "
+        return f"{text}, {what}", f"Mend the column, {_insist()}"
+    return f"{text}, {what}", (
+        f"If these are {_WORDS[unit]}, say so with {parameter(name)} '{column}*1{unit}', "
         f"{_insist()}"
     )
 
