@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.evaluation.evaluate import evaluate as evaluate
     from mixfit.evaluation.predict import Predictions as Predictions
     from mixfit.evaluation.predict import predict_losses as predict_losses
+    from mixfit.fitting.check import Check as Check
+    from mixfit.fitting.check import check_runs as check_runs
     from mixfit.fitting.file import load_fit as load_fit
     from mixfit.fitting.file import save_fit as save_fit
     from mixfit.fitting.fit import fit as fit
@@ -44,6 +46,7 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.mixture.constraints import Constraints as Constraints
     from mixfit.mixture.planner import Planner as Planner
     from mixfit.mixture.planner import optimize as optimize
+    from mixfit.runs.findings import Finding as Finding
     from mixfit.runs.read import read_runs as read_runs
     from mixfit.runs.runs import Runs as Runs
     from mixfit.runs.splits import split_by_rows as split_by_rows
@@ -62,12 +65,14 @@ _NAMES = {
     "evaluation.comparison": ("Comparison",),
     "evaluation.evaluate": ("Evaluation", "evaluate"),
     "evaluation.predict": ("Predictions", "predict_losses"),
+    "fitting.check": ("Check", "check_runs"),
     "fitting.file": ("load_fit", "save_fit"),
     "fitting.fit": ("fit",),
     "fitting.resamples": ("resample",),
     "fitting.result": ("Fit", "FitOptions", "TargetFit"),
     "mixture.constraints": ("Constraints",),
     "mixture.planner": ("Planner", "optimize"),
+    "runs.findings": ("Finding",),
     "runs.read": ("read_runs",),
     "runs.runs": ("Runs",),
     "runs.splits": ("split_by_rows", "split_folds", "split_learning_curve", "split_sizes"),

@@ -15,6 +15,7 @@ from mixfit._version import __version__
 from mixfit.base import streams
 from mixfit.base.errors import MixfitError
 from mixfit.base.parallel import use_one_thread
+from mixfit.commands.check import check
 from mixfit.commands.compare import compare
 from mixfit.commands.config import config
 from mixfit.commands.design import design
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, Callable[..., None]] = {
     "design": design,
+    "check": check,
     "fit": fit,
     "eval": evaluate,
     "compare": compare,

@@ -89,7 +89,7 @@ def check_file(text):
     """Hold a file that the program wrote to the schema that it prints, if it has a kind."""
     content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     kind = content.get("schema", "") if isinstance(content, dict) else ""
-    match = re.fullmatch(r"mixfit\.(fit|mixture|eval|compare)/1", kind)
+    match = re.fullmatch(r"mixfit\.(fit|mixture|eval|compare|check)/1", kind)
     if match is not None:
         _validator(match.group(1)).validate(content)
 

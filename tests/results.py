@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mixfit.base.errors import Note
@@ -18,11 +20,13 @@ from mixfit.design.result import (
 from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.evaluation.predict import Predictions
+from mixfit.fitting.check import Check
 from mixfit.fitting.result import Candidate, Choice, Fit, FitData, FitOptions, TargetFit
 from mixfit.fitting.uncertainty import Intervals
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw
 from mixfit.mixture.result import Baseline, Cost, Mixture, Study
+from mixfit.runs.findings import Finding
 from mixfit.runs.runs import Runs
 
 
@@ -166,7 +170,31 @@ def make_predictions():
     )
 
 
+def make_check():
+    worst = Finding(
+        code="loss",
+        severity="error",
+        file="m|<a>.csv",
+        row=2,
+        place="row 2 (line 3)",
+        column="column loss_x",
+        rows=2,
+        message="the value is 0, and a loss must be a number above 0",
+        todo="Empty the cell.",
+    )
+    many = [replace(worst, code="jump", severity="warning", row=row) for row in range(7)]
+    told = Finding(
+        code="rising",
+        severity="warning",
+        target="m|<a>",
+        message="its values rise",
+        todo="Fit 1-x.",
+    )
+    return Check("m|<a>.csv: 3 rows", (worst, *many, told), mixtures=4, domains=2)
+
+
 MAKE = {
+    "check": make_check,
     "design": make_design,
     "runs": make_runs,
     "fit": make_fit,

@@ -21,6 +21,7 @@ from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison_file import comparison_to_plain, figure_rows
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.evaluation.evaluation_file import evaluation_to_plain
+from mixfit.fitting.check import check_runs, check_to_plain
 from mixfit.fitting.file import FitFile, save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.result import FitOptions
@@ -28,6 +29,7 @@ from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
+from mixfit.runs.findings import Finding
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import JoinedFiles
 from mixfit.runs.splits import split_folds
@@ -176,9 +178,21 @@ def design_files(path):
     yield design_to_plain(plan_runs(["web", "code"], 1))
 
 
+def check_files(path):
+    good, bad = path.parent / "good.csv", path.parent / "bad.csv"
+    header = "run,weight_a,weight_b,model_size,n_tokens"
+    good.write_text(f"{header}\n1,0.5,0.5,1e8,1e9\n2,0.5,0.6,1e8,2e9\n")
+    bad.write_text("run,loss_x\n1,0.0\n2,3.0\n")
+    done = check_runs(str(good), join=str(bad), on="run")
+    told = Finding(code="rising", severity="warning", target="x", message="m", todo="t")
+    yield check_to_plain(replace(done, findings=(*done.findings, told)))
+    yield check_to_plain(check_runs(str(bad)))
+
+
 @pytest.mark.parametrize(
     ("schema", "written"),
     [
+        ("check", check_files),
         ("design", design_files),
         ("mixture", mixture_files),
         ("eval", eval_files),

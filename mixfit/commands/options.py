@@ -157,6 +157,7 @@ MaxEpochs = Annotated[
 
 # Options that are not called as the function or its parameter in Python is, by command.
 OTHER_NAMES = {
+    "check": {"target_groups": "--target-group"},
     "fit": {"target_groups": "--target-group"},
     "eval": {"domain": "--plot-domain", "target_groups": "--target-group"},
     "compare": {

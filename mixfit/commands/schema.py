@@ -11,7 +11,9 @@ def schema(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="Of file: fit, mixture, eval or compare.", show_default=False
+            metavar="KIND",
+            help="Of file: fit, mixture, eval, compare or check.",
+            show_default=False,
         ),
     ],
 ) -> None:
@@ -25,7 +27,7 @@ def schema(
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """Give the JSON Schema of a kind of file: ``fit``, ``mixture``, ``eval`` or ``compare``.
+    """Give the JSON Schema of a kind of file, such as ``fit``.
 
     Raises:
         UsageError: there is no such kind.
@@ -34,6 +36,7 @@ def schema_of(kind: str) -> dict[str, Any]:
     from mixfit.base.schema import json_schema
     from mixfit.evaluation.comparison_file import COMPARE_SCHEMA, CompareFile
     from mixfit.evaluation.evaluation_file import EVAL_SCHEMA, EvalFile
+    from mixfit.fitting.check import CHECK_SCHEMA, CheckFile
     from mixfit.fitting.file import FIT_SCHEMA, FitFile
     from mixfit.mixture.files import MIXTURE_SCHEMA
     from mixfit.mixture.stored import MixtureFile
@@ -43,6 +46,7 @@ def schema_of(kind: str) -> dict[str, Any]:
         "mixture": (MixtureFile, MIXTURE_SCHEMA),
         "eval": (EvalFile, EVAL_SCHEMA),
         "compare": (CompareFile, COMPARE_SCHEMA),
+        "check": (CheckFile, CHECK_SCHEMA),
     }
     if kind not in kinds:
         raise UsageError(

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mixfit.fitting.check import Check
     from mixfit.fitting.result import Fit
     from mixfit.runs.runs import Runs
 
@@ -135,24 +136,39 @@ class TableOptions:
             on = fit.data.joined.key if self.join and fit.data.joined else None
             N, D = fit.data.model_size, fit.data.tokens
             allow_units = allow_units or suspect((N.min, N.max), (D.min, D.max))
+        reading = self._reading(where)
+        reading["on"] = self.on or on
+        reading["allow_units"] = allow_units
+        return read_runs(list(sources), domains=domains, like=like, **reading)
+
+    def check(self, sources: Sequence[str], budget: tuple[float, float] | None) -> Check:
+        """Check runs, with the names of parameters marked in texts.
+
+        Args:
+            sources: files, directories and globs.
+            budget: N and D of the training that the mixture is for.
+        """
+        from mixfit.fitting.check import find
+
+        return find(list(sources), budget=budget, **self._reading())
+
+    def _reading(self, where: Sequence[str] = ()) -> dict[str, Any]:
+        """Give the parameters of `read_runs`, with further conditions."""
         model_size, tokens = self._sizes()
-        return read_runs(
-            list(sources),
-            weights=self.weights,
-            targets=self.targets,
-            model_size=model_size,
-            tokens=tokens,
-            where=[*(self.where or ()), *where],
-            domains=domains,
-            join=self.join or None,
-            on=self.on or on,
-            preset=self.preset,
-            target_groups=self._groups(),
-            transform=self._transforms(),
-            like=like,
-            allow_unmatched=self.allow_unmatched,
-            allow_units=allow_units,
-        )
+        return {
+            "weights": self.weights,
+            "targets": self.targets,
+            "model_size": model_size,
+            "tokens": tokens,
+            "where": [*(self.where or ()), *where],
+            "join": self.join or None,
+            "on": self.on,
+            "preset": self.preset,
+            "target_groups": self._groups(),
+            "transform": self._transforms(),
+            "allow_unmatched": self.allow_unmatched,
+            "allow_units": self.allow_units,
+        }
 
     def words(self) -> list[str]:
         """Give the options as words of a command line."""

@@ -25,6 +25,7 @@ from mixfit.fitting.result import Candidate, FitOptions
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw
+from mixfit.runs.doubts import with_doubts
 from mixfit.runs.splits import selection_splits
 from mixfit.runs.target_rows import TargetRows
 
@@ -66,6 +67,7 @@ def fit_auto(
         UsageError: if the rows have too few mixtures, sizes and lengths to hold any out, no law
             can be trusted, or the losses of each target are all one number.
     """
+    runs = with_doubts(runs)
     options, executor = options or FitOptions(), Executor.of(jobs)
     runs = runs.varying()
     splits = selection_splits(runs, seed=options.seed)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mixfit.base.arrays import Array, Mask
+    from mixfit.fitting.result import Range
     from mixfit.fitting.search import Solved
     from mixfit.laws.formula import Formula
     from mixfit.laws.law import Law
@@ -72,6 +73,31 @@ def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
 def _no_term(name: str, span: str) -> Note:
     text = f"the law has no term in {name}: it takes rows of {span} as if they were alike"
     return Note(f"no-{name}", text)
+
+
+def outside_notes(
+    value: float, known: Range, what: str, code: str, unit: str, done: str = "fitted"
+) -> Iterator[Note]:
+    """Say how far a budget is from what the runs had, if it is outside of that.
+
+    Args:
+        value: its N or D.
+        known: what the runs had.
+        what: ``size`` or ``length``.
+        code: ``model-size`` or ``tokens``.
+        unit: words after numbers, such as " tokens".
+        done: what became of these sizes and lengths.
+    """
+    large, small = ("largest", "smallest") if what == "size" else ("longest", "shortest")
+    if value > known.max * 1.0001:
+        extreme, ratio, which = known.max, value / known.max, f"the {large}"
+    elif value < known.min * 0.9999:
+        extreme, ratio, which = known.min, known.min / value, f"below the {small}"
+    else:
+        return
+    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    text = f"{short(value)}{unit} is {times} times {which} {what} {done}, {short(extreme)}"
+    yield Note(f"{code}-outside", text)
 
 
 def diagnose(solved: Solved, domains: Sequence[str]) -> tuple[str, tuple[Note, ...]]:

@@ -22,6 +22,7 @@ from mixfit.fitting.search import GRID, Solved, TargetSearch
 from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
 from mixfit.laws.law import OURS
 from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
+from mixfit.runs.doubts import with_doubts
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def fit(
         UsageError: if there is no such law, it can be fitted to none of the targets, or the losses
             of each are all one number.
     """
-    wanted, runs = law_of(law), runs.varying()
+    wanted, runs = law_of(law), with_doubts(runs).varying()
     refused = refusals(wanted.law, runs)
     case = Case(runs, wanted, applicable(wanted.law, runs))
     ((fitted, _),) = fit_all([case], options or FitOptions(), Executor.of(jobs))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
-from mixfit.base.numbers import short
+from mixfit.fitting.diagnosis import outside_notes
 from mixfit.mixture.constraints import (
     Constraints,
     Item,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.result import Fit, Range
+    from mixfit.fitting.result import Fit
     from mixfit.mixture.losses_of_h import LossesOfH
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
@@ -293,9 +293,9 @@ class BudgetSearch:
         question = self.question
         data = question.fit.data
         if question.everything.uses_model_size and self.model_size is not None:
-            yield from _outside(self.model_size, data.model_size, "size", "model-size", "")
+            yield from outside_notes(self.model_size, data.model_size, "size", "model-size", "")
         if question.everything.uses_tokens and self.tokens is not None:
-            yield from _outside(self.tokens, data.tokens, "length", "tokens", " tokens")
+            yield from outside_notes(self.tokens, data.tokens, "length", "tokens", " tokens")
         yield from self._weight_notes(mixture.weights)
         if not any(fit.form.mixture_groups for fit in question.fit.targets.values()):
             text = f"the {question.fit.law.name} law does not depend on the mixture: any is as good"
@@ -372,16 +372,3 @@ class BudgetSearch:
             fall = mixture.loss - lowest(plain, self.polytope, self._every_limit)
             costs.append(Cost(f"--kl {self.question.constraints.kl:g}", max(fall, 0.0)))
         return tuple(costs)
-
-
-def _outside(value: float, fitted: Range, what: str, code: str, unit: str) -> Iterable[Note]:
-    large, small = ("largest", "smallest") if what == "size" else ("longest", "shortest")
-    if value > fitted.max * 1.0001:
-        extreme, ratio, which = fitted.max, value / fitted.max, f"the {large}"
-    elif value < fitted.min * 0.9999:
-        extreme, ratio, which = fitted.min, fitted.min / value, f"below the {small}"
-    else:
-        return
-    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
-    text = f"{short(value)}{unit} is {times} times {which} {what} fitted, {short(extreme)}"
-    yield Note(f"{code}-outside", text)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Type to the module and the function that report on it; imported when something is shown.
 _REPORTS = {
+    "Check": ("check", "report_check"),
     "Comparison": ("compare", "report_comparison"),
     "Design": ("design", "report_design"),
     "Evaluation": ("evaluate", "report_evaluation"),

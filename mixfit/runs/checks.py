@@ -246,7 +246,8 @@ def others(values: Values, rows: Mask | Indices) -> str:
 def from_percent(values: Values) -> tuple[Values, list[Note]]:
     """Make fractions of the weights where those of every row sum to 100 within 1%, with a note."""
     sums = values.h.sum(axis=1)
-    if not (np.abs(sums - 100.0) <= 1.0 + _ROUNDING).all():
+    known = sums[np.isfinite(sums)]  # of other rows a weight itself is at fault
+    if not len(known) or not (np.abs(known - 100.0) <= 1.0 + _ROUNDING).all():
         return values, []
     text = "the weights of every row sum to 100: they are read as percent"
     return replace(values, h=values.h / 100.0), [Note("percent", text)]

@@ -36,6 +36,10 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}: {self.text}" if self.file else self.text
 
+    def beside(self, other: Place) -> str:
+        """Say where it stands, in a message on another row."""
+        return self.text if self.file == other.file else str(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -69,8 +73,9 @@ class Finding:
     def where(self) -> str:
         """Where it stands, in words, or ""."""
         whole = ": ".join(part for part in (self.file, self.place) if part)
-        if self.column:
-            whole += (", " if self.place else ": " if whole else "") + self.column
+        inner = self.column or ("" if self.place else self.target)
+        if inner:
+            whole += (", " if self.place else ": " if whole else "") + inner
         return whole
 
     @property

@@ -109,7 +109,7 @@ def read_runs(
     )
     refuse(read.faults)
     if not allow_units:
-        refuse(unit_faults(read.values))
+        refuse(unit_faults(read.values)[0])
     return Runs.from_values(
         read.values,
         rows_read=read.rows_read,

@@ -14,6 +14,7 @@ from mixfit.base.plain import Omitted  # noqa: TC001, files are read and written
 from mixfit.base.shown import Shown
 from mixfit.runs.checks import Values, check_values
 from mixfit.runs.columns import Columns
+from mixfit.runs.doubtful_losses import twice_finding
 from mixfit.runs.findings import Place
 from mixfit.runs.identity import group_mixtures, logged_twice
 from mixfit.runs.tables import list_names
@@ -305,12 +306,9 @@ class Runs(Shown):
         notes = [*notes, *mended]
         mixture, _ = group_mixtures(checked.h)
         _, again = logged_twice(mixture, checked.N, checked.D, checked.losses)
-        if twice := len(np.unique(again)):
-            text = (
-                f"{twice:,} {'checkpoint is' if twice == 1 else 'checkpoints are'} logged twice "
-                "(same mixture, N and losses at nearly the same D); both rows are kept"
-            )
-            notes.append(Note("logged-twice", text))
+        twice = twice_finding(checked, again)
+        if twice is not None:
+            notes.append(twice.note())
         targets = tuple(checked.columns.targets)
         notes += rising_notes(mixture, checked.N, checked.D, checked.losses, targets)
         return cls(

@@ -25,16 +25,20 @@ _LARGEST_MODEL = 1e14
 _WORDS = {"K": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
 
 
-def unit_faults(values: Values) -> list[Finding]:
+def unit_faults(values: Values) -> tuple[list[Finding], Mask]:
     """Say which of N and D cannot be parameters and tokens, and the unit that they may be in.
 
     Args:
         values: of which what is not a positive number has no say.
+
+    Returns:
+        What is wrong, and the rows (rows,) in which something is.
     """
     N, D, columns = values.N, values.D, values.columns
     usable = np.isfinite(N) & np.isfinite(D) & (N > 0) & (D > 0)
+    anywhere = np.zeros(len(N), dtype=np.bool_)
     if not usable.any():
-        return []
+        return [], anywhere
     N, D = N[usable], D[usable]
     small, short_, odd = N < SMALLEST_MODEL, D < FEWEST_TOKENS, ~_plausible(N, D)
     faults: list[Finding] = []
@@ -52,6 +56,7 @@ def unit_faults(values: Values) -> list[Finding]:
             todo=todo,
         )
         faults.append(fault)
+        anywhere[usable] |= bad
 
     sizes = N
     if small.any():
@@ -76,7 +81,7 @@ def unit_faults(values: Values) -> list[Finding]:
             f"If a column is in another unit, say so, as in {parameter('tokens')} "
             f"'COLUMN*1B'; or leave rows out with {parameter('where')}, {_insist()}",
         )
-    return faults
+    return faults, anywhere
 
 
 def suspect(N: tuple[float, float], D: tuple[float, float]) -> bool:

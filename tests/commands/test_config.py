@@ -57,6 +57,7 @@ def test_what_is_in_force_is_shown_with_its_place(mixfit, project):
     place = [str(project / "pyproject.toml"), "[tool.mixfit]"]
     # What is called so in mixfit optimize is another thing.
     assert shown(mixfit("config")) == [
+        ["check", "--model-size", "params", *place],
         ["fit", "--model-size", "params", *place],
         ["eval", "--model-size", "params", *place],
         ["compare", "--model-size", "params", *place],

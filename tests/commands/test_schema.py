@@ -8,7 +8,7 @@ import pytest
 from conftest import check_file
 from jsonschema import ValidationError
 
-KINDS = ("fit", "mixture", "eval", "compare")
+KINDS = ("fit", "mixture", "eval", "compare", "check")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_every_kind_has_a_schema(mixfit):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "error: There is no kind of file 'fti'. Did you mean 'fit'? "
-        "Kinds: fit, mixture, eval, compare.\n"
+        "Kinds: fit, mixture, eval, compare, check.\n"
     )
 
 
