@@ -1,11 +1,12 @@
 # make demo: fit a law to the runs in sample_runs/ and find the best mixture.
 # make test: run all tests.   make lint: ruff and mypy.   make bench: time the solvers.
+# make test-lowest: run them on the lowest versions of all packages, which lowest.txt lists.
 # make gallery: draw the pictures of docs/gallery.md again.
 
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint bench gallery clean
+.PHONY: demo test test-lowest lint bench gallery clean
 
 demo: .venv/.installed
 	$(BIN)/mixfit fit sample_runs/additive.csv --law additive --resamples 100 -o fit.yaml
@@ -16,8 +17,14 @@ demo: .venv/.installed
 
 # A file of tests goes to one of two processes, so that what its tests share is made once.
 PROCESSES ?= 2
+PYTEST = python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 test: .venv/.installed-test
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/$(PYTEST)
+
+# make test-lowest TESTS=tests/runs for a part of them.
+TESTS ?=
+test-lowest: .venv-lowest/.installed
+	.venv-lowest/bin/$(PYTEST) $(TESTS)
 
 lint: .venv/.installed-lint
 	$(BIN)/ruff check .
@@ -48,5 +55,10 @@ gallery: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@
 
+.venv-lowest/.installed: pyproject.toml lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -c lowest.txt
+	touch $@
+
 clean:
-	rm -rf .venv build dist fit.yaml fit.resamples.parquet mixture.yaml
+	rm -rf .venv .venv-lowest build dist fit.yaml fit.resamples.parquet mixture.yaml

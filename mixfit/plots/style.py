@@ -144,8 +144,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def figure_of(ax: Axes) -> Figure:
     """Give the figure that axes are part of."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
+    figure: Figure = ax.figure.figure  # of a part of a figure, the whole
     return figure
 
 

@@ -102,7 +102,7 @@ class TestDescend:
         A, b = regression(seed)
         point = descend(LeastSquares(A, b), np.zeros(4))
         assert point.converged
-        np.testing.assert_allclose(point.theta, np.linalg.lstsq(A, b)[0], atol=1e-4)
+        np.testing.assert_allclose(point.theta, np.linalg.lstsq(A, b, rcond=None)[0], atol=1e-4)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_least_squares_with_bounds(self, seed):
@@ -130,7 +130,7 @@ class TestDescend:
         # Smooth enough for another solver, started from the mean's fit.
         other = minimize(
             lambda theta: (function.at(theta).value, function.at(theta).gradient),
-            np.linalg.lstsq(A, b)[0],
+            np.linalg.lstsq(A, b, rcond=None)[0],
             jac=True,
             method="BFGS",
             options={"gtol": 1e-10, "maxiter": 3000},
@@ -306,7 +306,9 @@ class TestSearch:
         solution = search(
             function, sample, [], rng=np.random.default_rng(0), restarts=4, hops=4, rough=rough
         )
-        np.testing.assert_allclose(solution.point.theta, np.linalg.lstsq(A, b)[0], atol=1e-4)
+        np.testing.assert_allclose(
+            solution.point.theta, np.linalg.lstsq(A, b, rcond=None)[0], atol=1e-4
+        )
         assert rough.evaluations > function.evaluations
 
     def test_a_rough_objective_does_not_lose_a_known_point(self):
