@@ -1,12 +1,13 @@
 # make demo: fit a law to the runs in sample_runs/ and find the best mixture.
 # make test: run all tests.   make lint: ruff and mypy.   make bench: time the solvers.
+# make release: build wheel and sdist, check them, and run the worked example with the wheel alone.
 # make test-lowest: run them on the lowest versions of all packages, which lowest.txt lists.
 # make gallery: draw the pictures of docs/gallery.md again.
 
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-lowest lint bench gallery clean
+.PHONY: demo test test-lowest lint bench gallery release clean
 
 demo: .venv/.installed
 	$(BIN)/mixfit fit sample_runs/additive.csv --law additive --resamples 100 -o fit.yaml
@@ -43,6 +44,9 @@ bench: .venv/.installed-bench
 
 gallery: .venv/.installed
 	$(BIN)/python docs/draw_gallery.py
+
+release: .venv/.installed-release
+	$(BIN)/python .ci/release.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
