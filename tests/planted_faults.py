@@ -267,7 +267,7 @@ FAULTS = [
     ("losses exchanged in a run", {}, exchanged("loss_x", "loss_y", 4, 1e8), "outlier", 103),
     ("a replicate off", {}, replicated(1.05, "loss_y"), "outlier", 71),
     ("weights exchanged", {"mixtures": 40}, exchanged("weight_a", "weight_c", 2), "outlier", 49),
-    ("one loss in every row", {}, column("loss_x", lambda loss: 2.5), "constant-losses", None),
+    ("one loss in every row", {}, column("loss_x", lambda loss: 2.5), "constant-target", None),
     ("domains in proportion", FOUR, weights(_in_proportion), "collinear", None),
     ("two halves", FOUR, weights(_halves), "collinear", None),
     ("a domain of one weight", FOUR, weights(_constant), "hardly-varied", None),

@@ -39,6 +39,16 @@ def fit(
             " intervals of parameters, predictions and optima; 0 for none.",
         ),
     ] = 0,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=TEXT",
+            help="What a reader asks and no table tells, for the fit file and the report; KEY is"
+            " embeddings, tokenizer, schedule, hyperparameters, data, loss or left-out; may be"
+            " repeated.",
+            show_default=False,
+        ),
+    ] = None,
     delta: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +80,7 @@ def fit(
     from mixfit.commands import words
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
+    from mixfit.fitting.record import parse_record
     from mixfit.fitting.resample_file import resample_path
     from mixfit.fitting.result import FitOptions
     from mixfit.laws.pooled import AUTO, parse_law
@@ -78,6 +89,7 @@ def fit(
     if law == AUTO and pool is not None:
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
+    record = parse_record(note or ())
     check_out(out, [*runs, *(table.join or ())])
     beside = None
     if resamples:
@@ -95,9 +107,9 @@ def fit(
         from mixfit.fitting.delta import choose_delta
 
         first = "additive" if isinstance(wanted, str) else wanted
-        own, note = choose_delta(checkpoints, first, options=chosen, jobs=executor)
+        own, told = choose_delta(checkpoints, first, options=chosen, jobs=executor)
         chosen = replace(chosen, delta=own)
-        checkpoints = replace(checkpoints, notes=(*checkpoints.notes, note))
+        checkpoints = replace(checkpoints, notes=(*checkpoints.notes, told))
     if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 
@@ -108,6 +120,7 @@ def fit(
         from mixfit.fitting.resamples import resample
 
         fitted = resample(fitted, checkpoints, resamples, seed=seed, jobs=executor)
+    fitted = replace(fitted, record=record)
     finish(
         out,
         lambda path: save_fit(fitted, path),

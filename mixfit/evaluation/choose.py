@@ -67,9 +67,8 @@ def fit_auto(
         UsageError: if the rows have too few mixtures, sizes and lengths to hold any out, no law
             can be trusted, or the losses of each target are all one number.
     """
-    runs = with_doubts(runs)
     options, executor = options or FitOptions(), Executor.of(jobs)
-    runs = runs.varying()
+    runs = with_doubts(runs.varying())
     splits = selection_splits(runs, seed=options.seed)
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     race = Race(runs, splits, quick)

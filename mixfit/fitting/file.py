@@ -99,6 +99,7 @@ class FitFile:
     resamples: Omitted[ResampleFile] = None
     errors: Omitted[Errors] = None
     discrepancy: Omitted[StoredPoints] = None
+    record: Omitted[dict[str, str]] = None
     targets: dict[str, StoredTarget]
 
 
@@ -122,6 +123,7 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
             resamples=resamples,
             errors=fit.errors,
             discrepancy=stored_points(fit),
+            record=fit.record or None,
             targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
@@ -218,6 +220,7 @@ def load_fit(path: str | Path) -> Fit:
         pool_path=file.pooling,
         resamples=resamples,
         errors=file.errors,
+        record=file.record or {},
     )
 
 

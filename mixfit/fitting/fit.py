@@ -63,7 +63,7 @@ def fit(
         UsageError: if there is no such law, it can be fitted to none of the targets, or the losses
             of each are all one number.
     """
-    wanted, runs = law_of(law), with_doubts(runs).varying()
+    wanted, runs = law_of(law), with_doubts(runs.varying())
     refused = refusals(wanted.law, runs)
     case = Case(runs, wanted, applicable(wanted.law, runs))
     ((fitted, _),) = fit_all([case], options or FitOptions(), Executor.of(jobs))

@@ -394,6 +394,7 @@ class Fit(Shown, Drawn):
         pool_path: how it was chosen how hard to pool, where it was.
         resamples: its parameters under random weights on the mixtures, where it was resampled.
         errors: what predictions may be off by besides, likewise.
+        record: what no table tells, a name in `mixfit.fitting.record.BLANKS` to what the user says.
     """
 
     law: PooledLaw
@@ -406,6 +407,7 @@ class Fit(Shown, Drawn):
     pool_path: PoolPath | None = None
     resamples: Resamples | None = None
     errors: Errors | None = None
+    record: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         mean = np.mean([target.mre for target in self.targets.values()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ from mixfit._version import __version__
 from mixfit.base.numbers import counted, fixed, number, short
 from mixfit.evaluation.evaluate import mean_of
 from mixfit.evaluation.residuals import ALL, FITTED, UNSEEN, part_scores
+from mixfit.fitting.record import BLANKS
 from mixfit.fitting.result import FitOptions
 from mixfit.laws.pooled import AUTO
 from mixfit.reports.evaluate import report_evaluation
@@ -106,6 +108,7 @@ def sections_of(
     sections.append(Section("What the words mean", (Points(words),)))
     if each := tuple(_per_domain(fit, name) for name in _domain_parameters(fit)):
         sections.append(Section("Parameters of each domain", each))
+    sections.append(Section("What a reader may ask", (_asked(fit),)))
     again = _again(fit, fit_path, fit_sha256, evaluation, made)
     return [*sections, Section("How to make this again", tuple(again))]
 
@@ -276,6 +279,32 @@ def _notes_on(study: Study) -> Sequence[Note]:
     return (*study.mixture.notes, *sure)
 
 
+def _asked(fit: Fit) -> Table:
+    """Answer what can be known of a fit, and leave blanks for what cannot."""
+    law, data, options = fit.law.law, fit.data, fit.options.filled(fit.law.law)
+    spans = (data.model_size, "parameters"), (data.tokens, "tokens")
+    ranges = ", ".join(f"{short(x.min)} to {short(x.max)} {unit}" for x, unit in spans)
+    status = Counter(target.status for target in fit.targets.values())
+    held_out = [fit.selection.tests] if fit.selection and fit.selection.tests else []
+    held_out += [fit.pool_path.tests] if fit.pool_path else []
+    answers = [
+        ("law", f"L = {law.equation} ({law.source})"),
+        ("numbers of a target", f"{law.count(len(fit.domains))} at the most"),
+        ("runs", f"{counted(data.mixtures, 'mixture')}, {ranges}"),
+        ("rows", ", ".join(data.where) or "all of the files"),
+        ("objective", f"mean Huber loss of the residuals, delta {options.delta:g}"),
+        ("search", f"{options.solver}, {counted(options.restarts or 0, 'start')} at the most"),
+        ("it ended", ", ".join(f"{name} for {counted(n, 'target')}" for name, n in status.items())),
+        ("held out to choose", "; ".join(dict.fromkeys(held_out)) or "nothing"),
+        ("uncertainty", "none" if fit.resamples is None else f"{len(fit.resamples)} resamples"),
+    ]
+    for key, question in BLANKS.items():
+        blank = f"not recorded ({question}?)"
+        answers.append((key, fit.record.get(key, blank)))
+    grid = Grid(("question", "answer"), tuple(answers), left=(0, 1))
+    return Table("After the checklist of Li et al. 2025 (arXiv 2502.18969)", grid)
+
+
 def _again(
     fit: Fit,
     fit_path: str,
@@ -318,6 +347,7 @@ def fit_command(fit: Fit, path: str) -> str:
         words += ["--on", data.joined.key]
     if fit.resamples is not None:
         words += ["--resamples", str(len(fit.resamples))]
+    words += [word for key, text in fit.record.items() for word in ("--note", f"{key}={text}")]
     usual = FitOptions()
     for name in ("delta", "solver", "restarts", "hops", "treatment", "seed"):
         value = getattr(options, name)

@@ -66,9 +66,9 @@ def twice_finding(values: Values, again: Indices) -> Finding | None:
 def _constant(values: Values) -> Iterator[Finding]:
     for target, losses in zip(values.columns.targets, values.losses.T, strict=True):
         known = losses[~np.isnan(losses)]
-        if len(known) >= 3 and np.ptp(known) == 0:
+        if len(known) > 1 and np.ptp(known) == 0:
             yield Finding(
-                code="constant-losses",
+                code="constant-target",
                 severity=WARNING,
                 file=values.name,
                 column=values.columns.named(target),

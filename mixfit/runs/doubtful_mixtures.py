@@ -87,8 +87,7 @@ def _rounded_mixtures(values: Values, mixture: Indices, h: Array) -> Iterator[Fi
         rows=len(rows),
         message=f"{said} as different, by {gap:.1g} at most; this row's from that of {where}"
         f"{others(values, rows)}",
-        todo="Write the weights of a mixture alike in all of its rows, so that its runs stay "
-        "together where mixtures are held out.",
+        todo="Write the weights of a mixture alike in all of its rows.",
         **at(first),
     )
 

@@ -43,8 +43,13 @@ def test_a_fit_alone():
         "Notes",
         "What the words mean",
         "Parameters of each domain",
+        "What a reader may ask",
         "How to make this again",
     ]
+    (asked,) = found["What a reader may ask"]
+    answers = dict(asked.grid.rows)
+    assert answers["objective"] == "mean Huber loss of the residuals, delta 0.001"
+    assert answers["tokenizer"].startswith("not recorded (")
     assert sentences(found) == [
         "The additive law was fitted to 2 targets of runs with 2 mixtures of 2 domains; on the rows"
         " fitted its mean relative error is 0.38%."
