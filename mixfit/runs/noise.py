@@ -157,9 +157,9 @@ class Levels:
             own = x[along]
             logs = relative[along]
             if not known[along].all():  # whose curve is bent
-                logs = self._logs[along]
-                if len(along) >= _FEWEST_BENT:
-                    logs = _residuals(_powers(own, 2), logs)
+                if len(along) < _FEWEST_BENT:
+                    continue
+                logs = _residuals(_powers(own, 2), self._logs[along])
             moved = np.diff(logs, axis=0) - _slope(own, logs) * np.diff(own)[:, None]
             found += [(number, along[i], along[i + 1], step) for i, step in enumerate(moved)]
         if not found:
