@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices
 
 _SAME_WEIGHT = 1e-6
-_ROUNDING = 1e-3  # by which weights of one mixture may differ between logs
+_NEAR = 1e-3  # in every weight; logs may round a mixture so
 _SAME_LENGTH = 1.005  # ratio of the training lengths that one checkpoint is logged with
 _SAME_LOSS = 1e-9  # relative
 
@@ -39,10 +39,10 @@ def group_mixtures(h: Array) -> tuple[Indices, Indices]:
     return rank[number], first[order]
 
 
-def roundings(mixtures: Array) -> Indices:
-    """Number mixtures so that those that are the same but for rounding share a number.
+def near_alike(mixtures: Array) -> Indices:
+    """Number mixtures so that those within 0.001 of each other in every weight share a number.
 
-    >>> roundings(np.array([[0.333, 0.667], [0.5, 0.5], [0.33333, 0.66667]]))
+    >>> near_alike(np.array([[0.333, 0.667], [0.5, 0.5], [0.33333, 0.66667]]))
     array([0, 1, 0])
 
     Args:
@@ -51,7 +51,7 @@ def roundings(mixtures: Array) -> Indices:
     Returns:
         (m,), numbered in the order of the first ones.
     """
-    label = _join_near(mixtures, _direction(mixtures.shape[1]), _ROUNDING)
+    label = _join_near(mixtures, _direction(mixtures.shape[1]), _NEAR)
     _, first, number = np.unique(label, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     numbers: Indices = rank[number.reshape(-1)]

@@ -1,8 +1,8 @@
 """Runs to rows to fit on and rows to test on, without leakage between them.
 
 Rows of one mixture are not independent, and neither are the checkpoints of one run. So a split that
-tests new mixtures keeps all rows of a mixture on one side, and of mixtures that are the same but
-for rounding, and a split that tests other scales says
+tests new mixtures keeps all rows of a mixture on one side, and of mixtures that are nearly the
+same, and a split that tests other scales says
 how many of its test mixtures were also fitted. No checkpoint is ever on both sides.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.numbers import counted, distinct, short
-from mixfit.runs.identity import group_together, logged_twice, roundings
+from mixfit.runs.identity import group_together, logged_twice, near_alike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
     Raises:
         UsageError: if there are fewer than two folds, or fewer mixtures than folds.
     """
-    same = roundings(runs.mixtures)
+    same = near_alike(runs.mixtures)
     count = int(same.max()) + 1
     if folds < 2:
         raise UsageError(f"{parameter('folds')} is {folds}; it must be 2 or more.")
@@ -136,7 +136,7 @@ def split_folds(runs: Runs, folds: int, *, seed: int = 0) -> Splits:
         for number, held in enumerate(np.array_split(order, folds), start=1)
     )
     title = f"{folds} folds over {count} mixtures"
-    return Splits(splits, title, (label,), _rounding_notes(runs, count))
+    return Splits(splits, title, (label,), _near_notes(runs, count))
 
 
 def split_few_folds(runs: Runs, *, seed: int = 0) -> Splits | None:
@@ -145,7 +145,7 @@ def split_few_folds(runs: Runs, *, seed: int = 0) -> Splits | None:
     Returns:
         The splits, or None where there is one mixture.
     """
-    count = len(np.unique(roundings(runs.mixtures)))
+    count = len(np.unique(near_alike(runs.mixtures)))
     return split_folds(runs, min(_FOLDS, count), seed=seed) if count > 1 else None
 
 
@@ -165,7 +165,7 @@ def split_learning_curve(
     Raises:
         UsageError: if a q leaves no mixture to fit or to test, or there is no repeat.
     """
-    same = roundings(runs.mixtures)
+    same = near_alike(runs.mixtures)
     count = int(same.max()) + 1
     wanted = sorted(set(mixtures))
     for q in wanted:
@@ -185,7 +185,7 @@ def split_learning_curve(
     title = (
         f"fitted on q of {count} mixtures, tested on the others, {counted(repeats, 'random draw')}"
     )
-    return Splits(splits, title, (f"q={wanted[-1]}",), _rounding_notes(runs, count))
+    return Splits(splits, title, (f"q={wanted[-1]}",), _near_notes(runs, count))
 
 
 def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
@@ -296,17 +296,17 @@ def _hold_out_mixtures(runs: Runs, held: Mask, fold: int, label: str) -> Split:
     return Split(fold, runs.select(~tested), (HeldOut(label, runs.select(tested), 0),))
 
 
-def _rounding_notes(runs: Runs, count: int) -> tuple[Note, ...]:
-    """Say that mixtures are the same but for rounding."""
+def _near_notes(runs: Runs, count: int) -> tuple[Note, ...]:
+    """Say that mixtures are nearly the same."""
     more = len(runs.mixtures) - count
     if not more:
         return ()
     are = "is" if more == 1 else "are"
     text = (
-        f"{counted(more, 'mixture')} of {len(runs.mixtures)} {are} the same as another but for"
-        " rounding, and counted with it: fitted with it, or tested with it"
+        f"{counted(more, 'mixture')} of {len(runs.mixtures)} {are} within 0.001 of another in every"
+        " weight, and counted with it: fitted with it, or tested with it"
     )
-    return (Note("rounded-mixtures", text),)
+    return (Note("near-mixtures", text),)
 
 
 def _labels(tests: Sequence[Runs]) -> list[str]:

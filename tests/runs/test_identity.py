@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_of_runs import ROWS, table
 
-from mixfit.runs.identity import group_mixtures, group_together, logged_twice, roundings
+from mixfit.runs.identity import group_mixtures, group_together, logged_twice, near_alike
 from mixfit.runs.read import read_runs
 
 
@@ -106,12 +106,12 @@ def test_every_pair_that_is_one_checkpoint_is_found(seed):
     assert {tuple(pair) for pair in pairs} == expected
 
 
-def test_mixtures_that_are_roundings_share_a_number():
+def test_mixtures_that_are_near_share_a_number():
     h = np.random.default_rng(0).dirichlet(np.ones(5), 40)
     rounded = h[10:20].round(3)
     rounded[:, -1] += 1 - rounded.sum(axis=1)
     near = np.abs(rounded - h[10:20]).max(axis=1) <= 1e-3
-    found = roundings(np.concatenate([h, rounded]))
+    found = near_alike(np.concatenate([h, rounded]))
     assert found[:40].tolist() == list(range(40))
     assert found[40:][near].tolist() == (10 + np.flatnonzero(near)).tolist()
     assert near.sum() > 5

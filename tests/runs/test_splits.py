@@ -254,7 +254,7 @@ def test_the_paper_s_split_of_the_real_runs(real_runs):
     assert said(caught).startswith("60 checkpoints of --test 'late' are fitted too.")
 
 
-def with_roundings():
+def with_near_alike():
     """A table whose mixtures 0 to 3 stand in it twice, rounded to three digits at another size."""
     runs = table(sizes=(1e8,))
     again = runs.select(runs.mixture < 4)
@@ -273,7 +273,7 @@ def with_roundings():
     "split", [lambda r: split_folds(r, 5), lambda r: split_learning_curve(r, [3, 6], repeats=4)]
 )
 def test_roundings_of_a_mixture_stay_on_its_side(split):
-    runs = with_roundings()
+    runs = with_near_alike()
     assert len(runs.mixtures) == 14
     plan = split(runs)
     for own in plan.splits:
@@ -282,7 +282,7 @@ def test_roundings_of_a_mixture_stay_on_its_side(split):
         assert len(own.train) + len(own.tests[0].runs) == len(runs)
     (note,) = plan.notes
     assert str(note) == (
-        "4 mixtures of 14 are the same as another but for rounding, and counted with it: fitted"
+        "4 mixtures of 14 are within 0.001 of another in every weight, and counted with it: fitted"
         " with it, or tested with it"
     )
     assert "10 mixtures" in plan.title
