@@ -10,7 +10,6 @@ import numpy as np
 
 from mixfit.base.errors import Note, UsageError
 from mixfit.fitting.uncertainty import intervals, resampled, widening
-from mixfit.mixture.losses_of_h import LossesOfH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,14 +86,8 @@ def certainty_of(question: Question, mixture: Mixture, others: Sequence[Baseline
     each = [mixture.weights, *(other.weights for other in others)]
     best, losses = [], []
     for own in _fits(fit):
-        asked = replace(
-            question,
-            fit=own,
-            wanted=LossesOfH(own, list(weights)),
-            everything=LossesOfH(own, list(own.targets)),
-        )
         try:
-            here = asked.at(mixture.model_size, mixture.tokens)
+            here = replace(question, fit=own).at(mixture.model_size, mixture.tokens)
             best.append(here.best([mixture.weights]).weights)
         except UsageError:  # losses that are not finite, or limits that it cannot meet
             continue

@@ -24,7 +24,6 @@ from mixfit.base.targets import target_weights
 from mixfit.mixture.certainty import certainty_of
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
-from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
 
@@ -94,8 +93,6 @@ class Planner:
             prior=mixture(asked.prior, "prior") if asked.pulls else None,
             reference=mixture(asked.no_worse_than_mixture, "no_worse_than_mixture"),
             observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
-            wanted=LossesOfH(fit, list(weights)),
-            everything=LossesOfH(fit, list(fit.targets)),
         )
 
     def best(self, model_size: float | None = None, tokens: float | None = None) -> Mixture:
@@ -227,11 +224,7 @@ class Planner:
         each = []
         domains = self.question.domains
         for target in self.question.target_weights:
-            alone = replace(
-                self.question,
-                target_weights={target: 1.0},
-                wanted=LossesOfH(self.question.fit, [target]),
-            )
+            alone = replace(self.question, target_weights={target: 1.0})
             mixture = alone.at(model_size, tokens).best()
             distance = None
             if target in domains:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from mixfit.mixture.constraints import (
     polytope_of,
     smallest_clash,
 )
+from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.objective import AsGood, LossLimits, WeightedLoss
 from mixfit.mixture.result import Baseline, Cost, LeastChange, Mixture
 from mixfit.runs.transforms import as_logged
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit, Range
-    from mixfit.mixture.losses_of_h import LossesOfH
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
 
@@ -48,8 +49,6 @@ class Question:
         prior: (k,) what the mixture is pulled towards, or None.
         reference: (k,) the mixture that no target may be worse than, or None.
         observed: (m, k) mixtures of the runs.
-        wanted: the laws of the targets in `target_weights`.
-        everything: the laws of all targets.
     """
 
     fit: Fit
@@ -58,8 +57,16 @@ class Question:
     prior: Array | None
     reference: Array | None
     observed: Array
-    wanted: LossesOfH
-    everything: LossesOfH
+
+    @cached_property
+    def wanted(self) -> LossesOfH:
+        """The laws of the targets in `target_weights`."""
+        return LossesOfH(self.fit, list(self.target_weights))
+
+    @cached_property
+    def everything(self) -> LossesOfH:
+        """The laws of all targets."""
+        return LossesOfH(self.fit, list(self.fit.targets))
 
     @property
     def domains(self) -> tuple[str, ...]:
