@@ -81,6 +81,16 @@ def optimize(
     group: given.Group = None,
     available: given.Available = None,
     max_epochs: given.MaxEpochs = None,
+    within_observed: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FACTOR",
+            help="Keep each weight to the range that the runs had, from the smallest divided by "
+            "FACTOR to the largest times it; 1 for the range as it is.",
+            show_default=False,
+            rich_help_panel=_ASKED,
+        ),
+    ] = None,
     prior: Annotated[
         str | None,
         given.option(
@@ -204,6 +214,7 @@ def optimize(
         prior=prior,
         kl=kl,
         no_worse_than=no_worse_than or (),
+        within_observed=within_observed,
     )
     compared = texts.baselines(baseline or (), loaded)
     room = words.percent(within, "--within")

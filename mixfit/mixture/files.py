@@ -81,6 +81,8 @@ def mixtures_to_plain(
         study: what else is known of the only mixture.
         pure: in place of `mixtures`, the best ones for each target alone.
     """
+    if study is not None:
+        mixtures = [study.mixture]  # with notes on it beside others
     entries = [_plain(mixture) for mixture in mixtures]
     weights = dict(mixtures[0].target_weights) if mixtures else {}
     for alone in pure:

@@ -21,6 +21,7 @@ import numpy as np
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.base.targets import target_weights
+from mixfit.mixture.caveats import notes_on_errors, notes_on_worse, worse_targets
 from mixfit.mixture.certainty import certainty_of
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
@@ -266,7 +267,8 @@ class Planner:
         ):
             if h is not None and name not in (baselines or {}):
                 compared.append(here.baseline(name, h))
-        compared += [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        own = [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        compared += own
         nearest_one = None
         if least_change is not None:
             if not 0 < within < 1:
@@ -276,17 +278,22 @@ class Planner:
                 )
             nearest_one = here.least_change(mixture, least_change, within)
         constrained = self.question.constraints.any
+        worse = worse_targets(mixture, own or compared[:1])
+        notes = [*notes_on_worse(mixture, worse, own or compared[:1])]
         certainty = None
-        if self.question.fit.resamples is not None:
+        if self.question.fit.resamples is None:
+            notes += notes_on_errors(self.question.fit, mixture, compared)
+        else:
             certainty = certainty_of(self.question, mixture, compared)
         return Study(
-            mixture=mixture,
+            mixture=replace(mixture, notes=(*mixture.notes, *notes)),
             ranges=here.ranges(mixture),
             baselines=tuple(compared),
             unconstrained=self.question.unconstrained().at(*budget).best() if constrained else None,
             costs=here.costs(mixture) if constrained else (),
             least_change=nearest_one,
             certainty=certainty,
+            worse=worse,
         )
 
 

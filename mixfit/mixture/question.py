@@ -10,6 +10,7 @@ import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.numbers import short
+from mixfit.mixture.caveats import notes_on_passes
 from mixfit.mixture.constraints import (
     Constraints,
     Item,
@@ -113,7 +114,9 @@ class BudgetSearch:
             question.prior,
             question.constraints.kl if question.prior is not None else 0.0,
         )
-        self.items = linear_items(question.constraints, question.domains, tokens)
+        self.items = linear_items(
+            question.constraints, question.domains, tokens, question.fit.data.weights
+        )
         self.polytope = feasible_polytope(self.items, len(question.domains))
         self.all = question.everything.at(self._N, self._D)
         self._loss_limits = self._largest_losses()
@@ -304,6 +307,7 @@ class BudgetSearch:
         if question.everything.uses_tokens and self.tokens is not None:
             yield from _outside(self.tokens, data.tokens, "length", "tokens", " tokens")
         yield from self._weight_notes(mixture.weights)
+        yield from notes_on_passes(mixture)
         if not any(fit.form.mixture_groups for fit in question.fit.targets.values()):
             text = f"the {question.fit.law.name} law does not depend on the mixture: any is as good"
             yield Note("any-mixture", text)
@@ -325,8 +329,8 @@ class BudgetSearch:
                     f"{100 * fitted.max:.1f}%)"
                 )
         if outside:
-            text = "weights outside of what the runs had: " + ", ".join(outside)
-            yield Note("weight-outside", text)
+            text = f"weights outside of what the runs had: {', '.join(outside)}; "
+            yield Note("weight-outside", text + "--within-observed 1 keeps to what they had")
 
     def _prior_notes(self) -> Iterable[Note]:
         prior = self.question.prior

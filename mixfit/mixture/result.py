@@ -130,6 +130,21 @@ class Baseline:
     loss: float
 
 
+@dataclass(frozen=True)
+class Worse:
+    """A target whose loss is much higher than with another mixture.
+
+    Attributes:
+        target: its name.
+        baseline: the name of the other mixture.
+        percent: by how much it is higher, of the loss with the other.
+    """
+
+    target: str
+    baseline: str
+    percent: float
+
+
 @dataclass(frozen=True, eq=False)
 class LeastChange:
     """The mixture nearest to one in use whose loss is hardly higher than the best.
@@ -180,6 +195,8 @@ class Study(Shown, Drawn):
         least_change: the mixture nearest to one in use that is nearly as good, where one is asked
             for.
         certainty: over resamples of the fit, where it has some.
+        worse: the targets that become much worse than with the baselines given, or with the uniform
+            mixture where none are.
     """
 
     mixture: Mixture
@@ -189,6 +206,7 @@ class Study(Shown, Drawn):
     costs: tuple[Cost, ...]
     least_change: LeastChange | None = None
     certainty: Certainty | None = None
+    worse: tuple[Worse, ...] = ()
 
     @property
     def blend(self) -> Blend:

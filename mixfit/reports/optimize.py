@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
-    from mixfit.mixture.result import Baseline, LeastChange, Mixture, PureTarget, Study
+    from mixfit.mixture.result import Baseline, LeastChange, Mixture, PureTarget, Study, Worse
     from mixfit.reports.report import Block
 
     _Other = Mixture | Baseline | LeastChange
@@ -99,7 +99,7 @@ def report_study(study: Study, title: str = "") -> Report:
     blocks = (
         *_after(first_line),
         *_after(weights),
-        *_after(*_losses(mixture, others)),
+        *_after(*_losses(mixture, others, study.worse)),
         *_after(*_certainty(study)),
         *_after(*_costs(study)),
         *_after(*_change(study)),
@@ -220,7 +220,9 @@ def _loss_label(mixture: Mixture) -> str:
     return "loss" if len(mixture.target_weights) == 1 else "average loss"
 
 
-def _losses(mixture: Mixture, others: Mapping[str, _Other]) -> list[Grid]:
+def _losses(
+    mixture: Mixture, others: Mapping[str, _Other], worse: Sequence[Worse] = ()
+) -> list[Grid]:
     """Lay out the loss of every target, if several, with those that the objective leaves out."""
     if len(mixture.predicted_loss) == 1 and not mixture.transforms:
         return []
@@ -232,6 +234,7 @@ def _losses(mixture: Mixture, others: Mapping[str, _Other]) -> list[Grid]:
         is_loss = target not in mixture.transforms
         values = (fixed(x[target], 4) for x in (predicted if is_loss else logged))
         name = target if is_loss else f"{target} (no loss, as logged)"
+        name += " (worse)" if any(own.target == target for own in worse) else ""
         rows.append((name, f"{100 * weight:.3g}", *values))
     headers = ("predicted loss", "weight %", "h*", *_headers(others))
     return [Grid(headers, tuple(rows), spare=tuple(range(len(headers) - 1, 2, -1)))]

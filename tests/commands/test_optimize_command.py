@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.result import FitOptions, Range
 from mixfit.runs.read import read_runs
 
 BUDGET = ("--model-size", "1B", "--tokens", "10B")
@@ -333,3 +334,17 @@ def test_mosaic_streams(run):
 )
 def test_passes_that_cannot_be(run, options, said):
     assert refused(run, *BUDGET, *options).startswith(said)
+
+
+def test_weights_stay_where_runs_were(run):
+    made = additive({"web": [9, 0.01, 0.01]}, {"web": [0.5] * 3}, ["web", "code", "books"])
+    had = {"web": Range(0.2, 0.6), "code": Range(0.1, 0.4), "books": Range(0.1, 0.3)}
+    save_fit(replace(made, data=replace(made.data, weights=had)), "o.yaml")
+    _, err = run(*BUDGET, file="o.yaml")
+    assert "--within-observed 1 keeps to what they had" in " ".join(err.split())
+    out, err = run(*BUDGET, "--within-observed", "1", "-o", "m.yaml", file="o.yaml")
+    assert written("m.yaml")["weights"]["web"] == 0.6
+    assert "--within-observed 1 (web from 0.2 to 0.6)" in out
+    assert "weights outside" not in err
+    text = refused(run, *BUDGET, "--within-observed", "0.5", file="o.yaml")
+    assert text.startswith("--within-observed 0.5: it must be 1 or more")

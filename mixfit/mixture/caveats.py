@@ -1,0 +1,90 @@
+"""What a careful reader of a best mixture should know of it, alone and beside others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mixfit.base.errors import Note
+from mixfit.base.numbers import fixed
+from mixfit.mixture.constraints import FRESH_PASSES
+from mixfit.mixture.result import Worse
+from mixfit.runs.transforms import as_logged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mixfit.fitting.result import Fit
+    from mixfit.mixture.result import Baseline, Mixture
+
+_MUCH = 0.05  # of a target's loss
+_ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
+
+
+def notes_on_passes(mixture: Mixture) -> Iterable[Note]:
+    """Name the domains whose tokens are repeated more often than the laws can know of."""
+    passes = mixture.blend.passes
+    many = {domain: own for domain, own in passes.items() if own > FRESH_PASSES * _ROUNDED}
+    if many:
+        listed = ", ".join(f"{domain} {own:.3g} times" for domain, own in many.items())
+        text = (
+            f"tokens are repeated more than {FRESH_PASSES:g} times: {listed}. The laws know only"
+            " fresh tokens, so that this mixture is worse than predicted"
+        )
+        yield Note("repeated-tokens", text)
+
+
+def worse_targets(mixture: Mixture, compared: Sequence[Baseline]) -> tuple[Worse, ...]:
+    """Find the targets whose loss is higher by over 5% than that of a mixture to compare with.
+
+    The objective need not see them: the best mixture for one target may be of no use for others.
+
+    Args:
+        mixture: the best one.
+        compared: mixtures of which each target is held against the one with the lowest loss.
+    """
+    found = []
+    for target, loss in mixture.predicted_loss.items():
+        other = min(compared, key=lambda baseline: baseline.predicted_loss[target])
+        share = loss / other.predicted_loss[target] - 1.0
+        if share > _MUCH:
+            found.append(Worse(target, other.name, 100 * share))
+    return tuple(found)
+
+
+def notes_on_worse(
+    mixture: Mixture, worse: Sequence[Worse], compared: Sequence[Baseline]
+) -> Iterable[Note]:
+    """Say which targets become much worse, and than with which mixture."""
+    here = as_logged(mixture.predicted_loss, mixture.transforms)
+    for baseline in compared:
+        there = as_logged(baseline.predicted_loss, mixture.transforms)
+        named = [
+            f"{own.target} {fixed(here[own.target], 4)} against {fixed(there[own.target], 4)}"
+            for own in worse
+            if own.baseline == baseline.name
+        ]
+        if not named:
+            continue
+        text = f"over {100 * _MUCH:g}% worse than with {baseline.name}: {', '.join(named)}"
+        yield Note("target-worse", f"{text}; --no-worse-than bounds them")
+
+
+def notes_on_errors(fit: Fit, mixture: Mixture, others: Sequence[Baseline]) -> Iterable[Note]:
+    """Name the mixtures whose loss differs by less than the law is off on the runs fitted.
+
+    Of a fit that was resampled `mixfit.mixture.certainty` says more.
+    """
+    weights = mixture.target_weights
+    error = sum(
+        weight * mixture.predicted_loss[target] * fit.targets[target].mre
+        for target, weight in weights.items()
+    ) / sum(weight * mixture.predicted_loss[target] for target, weight in weights.items())
+    gains = {other.name: 100 * (1.0 - mixture.loss / other.loss) for other in others}
+    alike = [f"{name} ({gain:.2f}%)" for name, gain in gains.items() if abs(gain) <= error]
+    if alike:
+        text = (
+            f"the law is off by {error:.2f}% on the runs fitted, a mean, so that it cannot tell h*"
+            f" from mixtures that it gains less over: {', '.join(alike)}. A fit with --resamples"
+            " gives probabilities"
+        )
+        yield Note("not-told-apart", text)
