@@ -41,6 +41,15 @@ def optimize(
             rich_help_panel=_BUDGET,
         ),
     ] = False,
+    risk: Annotated[
+        str | None,
+        given.option(
+            "mean|upper",
+            "Of a fit with resamples, minimise the mean loss over them, or its upper 90% quantile, "
+            "in place of the loss that the fit predicts.",
+            _BUDGET,
+        ),
+    ] = None,
     model_size: Annotated[
         given.Texts,
         given.option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET),
@@ -221,7 +230,7 @@ def optimize(
     start = None if least_change is None else texts.in_use(least_change, loaded, observed)
     if not allow_units:
         texts.check_units(loaded, sizes, lengths, asked.available)
-    planner = Planner(loaded, words.targets(target), asked, observed)
+    planner = Planner(loaded, words.targets(target), asked, observed, risk)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     searched = (
         words.span(model_size_range, "--model-size-range"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mixfit.base.errors import Note
-from mixfit.base.numbers import fixed
+from mixfit.base.numbers import fixed, short
 from mixfit.mixture.constraints import FRESH_PASSES
 from mixfit.mixture.result import Worse
 from mixfit.runs.transforms import as_logged
@@ -13,11 +13,46 @@ from mixfit.runs.transforms import as_logged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mixfit.fitting.result import Fit
+    from mixfit.fitting.result import Fit, Range
     from mixfit.mixture.result import Baseline, Mixture
 
 _MUCH = 0.05  # of a target's loss
+_OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
 _ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
+
+
+def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
+    """Say where N, D and the weights leave what the runs had."""
+    data = fit.data
+    forms = [target.form for target in fit.targets.values()]
+    if mixture.model_size is not None and any(form.uses_model_size for form in forms):
+        yield from _outside(mixture.model_size, data.model_size, "size", "model-size", "")
+    if mixture.tokens is not None and any(form.uses_tokens for form in forms):
+        yield from _outside(mixture.tokens, data.tokens, "length", "tokens", " tokens")
+    outside = []
+    for domain, weight in mixture.shares.items():
+        fitted = data.weights[domain]
+        if not fitted.min - _OUTSIDE <= weight <= fitted.max + _OUTSIDE:
+            outside.append(
+                f"{domain} {100 * weight:.1f}% (runs: {100 * fitted.min:.1f} to "
+                f"{100 * fitted.max:.1f}%)"
+            )
+    if outside:
+        text = f"weights outside of what the runs had: {', '.join(outside)}; "
+        yield Note("weight-outside", text + "--within-observed 1 keeps to what they had")
+
+
+def _outside(value: float, fitted: Range, what: str, code: str, unit: str) -> Iterable[Note]:
+    large, small = ("largest", "smallest") if what == "size" else ("longest", "shortest")
+    if value > fitted.max * 1.0001:
+        extreme, ratio, which = fitted.max, value / fitted.max, f"the {large}"
+    elif value < fitted.min * 0.9999:
+        extreme, ratio, which = fitted.min, fitted.min / value, f"below the {small}"
+    else:
+        return
+    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    text = f"{short(value)}{unit} is {times} times {which} {what} fitted, {short(extreme)}"
+    yield Note(f"{code}-outside", text)
 
 
 def notes_on_passes(mixture: Mixture) -> Iterable[Note]:

@@ -87,7 +87,7 @@ def certainty_of(question: Question, mixture: Mixture, others: Sequence[Baseline
     best, losses = [], []
     for own in _fits(fit):
         try:
-            here = replace(question, fit=own).at(mixture.model_size, mixture.tokens)
+            here = replace(question, fit=own, risk=None).at(mixture.model_size, mixture.tokens)
             best.append(here.best([mixture.weights]).weights)
         except UsageError:  # losses that are not finite, or limits that it cannot meet
             continue

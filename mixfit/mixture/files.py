@@ -105,6 +105,7 @@ def _plain(mixture: Mixture) -> dict[str, Any]:
     return {
         "model_size": mixture.model_size,
         "tokens": mixture.tokens,
+        **({} if mixture.risk is None else {"risk": mixture.risk}),
         "weights": shares(mixture),
         **plain_counts(mixture.blend),
         "predicted_loss": _all_digits(mixture.predicted_loss),

@@ -25,6 +25,7 @@ from mixfit.mixture.caveats import notes_on_errors, notes_on_worse, worse_target
 from mixfit.mixture.certainty import certainty_of
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
+from mixfit.mixture.objective import RISKS
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
 
@@ -46,6 +47,7 @@ def optimize(
     targets: Mapping[str, float] | Sequence[str] | None = None,
     constraints: Constraints | None = None,
     observed: Array | None = None,
+    risk: str | None = None,
 ) -> Mixture:
     """Find the mixture with the lowest predicted loss for one budget.
 
@@ -56,12 +58,14 @@ def optimize(
         targets: names or globs, or these to their weights; by default all alike.
         constraints: what the mixture must obey.
         observed: (m, k) mixtures to start from too.
+        risk: of a fit with resamples, what to minimise over them: ``mean``, the mean loss, or
+            ``upper``, its upper 90% quantile. By default it is the loss that the fit predicts.
 
     Raises:
         UsageError: a name is unknown, a number is missing or of no use, or the constraints cannot
             hold together.
     """
-    return Planner(fit, targets, constraints, observed).best(model_size, tokens)
+    return Planner(fit, targets, constraints, observed, risk).best(model_size, tokens)
 
 
 class Planner:
@@ -73,12 +77,15 @@ class Planner:
         targets: Mapping[str, float] | Sequence[str] | None = None,
         constraints: Constraints | None = None,
         observed: Array | None = None,
+        risk: str | None = None,
     ) -> None:
         """Check what does not depend on the budget; arguments as in `optimize`.
 
         Raises:
-            UsageError: a name is unknown or a number is of no use.
+            UsageError: a name is unknown or a number is of no use, or there are no resamples that a
+                risk could be over.
         """
+        _check_risk(risk, fit)
         weights = target_weights(tuple(fit.targets), targets)
         asked = constraints or Constraints()
         check_pull(asked)
@@ -94,6 +101,7 @@ class Planner:
             prior=mixture(asked.prior, "prior") if asked.pulls else None,
             reference=mixture(asked.no_worse_than_mixture, "no_worse_than_mixture"),
             observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
+            risk=risk,
         )
 
     def best(self, model_size: float | None = None, tokens: float | None = None) -> Mixture:
@@ -246,8 +254,9 @@ class Planner:
 
         Args:
             mixture: the best mixture.
-            baselines: name to mixture (k,), beside the uniform, the best observed and, where it is
-                known what there is of every domain, the proportional one and UniMax.
+            baselines: name to mixture (k,), beside the uniform, the best observed, with a risk that
+                of the lowest prediction and, where it is known what there is of every domain, the
+                proportional one and UniMax.
             least_change: a mixture (k,) in use, to find the nearest to it that is nearly as good.
             within: the share of the best loss that this one may give up.
 
@@ -260,6 +269,9 @@ class Planner:
         compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
         observed = here.best_observed()
         compared += [] if observed is None else [observed]
+        if self.question.risk is not None:
+            plain = replace(self.question, risk=None).at(*budget).best([mixture.weights])
+            compared.append(here.baseline("lowest prediction", plain.weights))
         asked, domains = self.question.constraints, self.question.domains
         for name, h in (
             (PROPORTIONAL, proportional(asked, domains)),
@@ -294,6 +306,21 @@ class Planner:
             least_change=nearest_one,
             certainty=certainty,
             worse=worse,
+        )
+
+
+def _check_risk(risk: str | None, fit: Fit) -> None:
+    if risk is None:
+        return
+    if risk not in RISKS:
+        raise UsageError(
+            f"{parameter('risk')} {risk}: there is no such risk.{nearest(risk, RISKS)} There are"
+            f" {', '.join(RISKS)}."
+        )
+    if fit.resamples is None:
+        raise UsageError(
+            f"{parameter('risk')} {risk} is over resamples, and the fit has none. Make it with"
+            " 'mixfit fit --resamples 200'."
         )
 
 

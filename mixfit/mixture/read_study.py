@@ -90,6 +90,7 @@ def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
         convex=stored.convex,
         notes=stored.notes,
         transforms=fit.data.columns.transforms or {},
+        risk=stored.risk,
     )
     free = stored.unconstrained
     return Study(

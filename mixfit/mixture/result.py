@@ -36,7 +36,7 @@ class Mixture(Shown, Drawn):
         target_weights: target to its weight in the objective; they sum to 1.
         predicted_loss: target to loss, for all targets of the fit.
         loss: the weighted loss.
-        objective: what was minimised: the loss, and the pull towards a prior.
+        objective: what was minimised: the loss, or a risk, and the pull towards a prior.
         gap: the certificate, in units of the objective (see `mixfit.simplex.certificate`).
         convex: whether the problem is proven convex: then no mixture that obeys the constraints
             has an objective lower by more than the gap. If not, this is the best end of several
@@ -45,6 +45,8 @@ class Mixture(Shown, Drawn):
         available: domain to the unique tokens that there are of it, where that is known.
         transforms: target to what was fitted in place of its values, if that is another (see
             `mixfit.runs.transforms`).
+        risk: what was minimised over resamples of the fit in place of the loss that it predicts,
+            ``mean`` or ``upper``; None for that loss.
     """
 
     domains: tuple[str, ...]
@@ -60,6 +62,7 @@ class Mixture(Shown, Drawn):
     notes: tuple[Note, ...] = ()
     available: dict[str, float] = field(default_factory=dict)
     transforms: Mapping[str, str] = field(default_factory=dict)
+    risk: str | None = None
 
     @property
     def blend(self) -> Blend:

@@ -96,6 +96,7 @@ class StoredMixture:
     target: Omitted[str] = None
     model_size: float | None
     tokens: float | None
+    risk: Omitted[str] = None
     weights: dict[str, float]
     domain_tokens: Omitted[dict[str, float]] = None
     passes: Omitted[dict[str, float]] = None

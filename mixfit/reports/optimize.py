@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     _Other = Mixture | Baseline | LeastChange
 
+_RISKS = {"mean": "lowest mean", "upper": "lowest upper 90% quantile"}
 _ALIKE = 2  # notes that differ only in numbers
 
 
@@ -184,10 +185,12 @@ def _budget(mixture: Mixture) -> str:
 def _aims(mixture: Mixture) -> str:
     weights = mixture.target_weights
     if len(weights) == 1:
-        return f"target {next(iter(weights))}"
-    if max(weights.values()) - min(weights.values()) < 1e-12:
-        return f"{len(weights)} targets alike"
-    return "targets " + ", ".join(f"{t} {100 * w:.3g}%" for t, w in weights.items())
+        aims = f"target {next(iter(weights))}"
+    elif max(weights.values()) - min(weights.values()) < 1e-12:
+        aims = f"{len(weights)} targets alike"
+    else:
+        aims = "targets " + ", ".join(f"{t} {100 * w:.3g}%" for t, w in weights.items())
+    return aims if mixture.risk is None else f"{aims}, {_RISKS[mixture.risk]} over resamples"
 
 
 def _counts(mixture: Mixture) -> dict[str, dict[str, str]]:
