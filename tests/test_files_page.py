@@ -138,7 +138,8 @@ def mixture_files(path):
     ends = np.zeros((3, 2))
     gains = {"uniform": Gain(1.0, 0.5, 1.5, 0.9)}
     sure = Certainty(20, ends, 1.0, 2.0, 0.5, gains, (Note("x", "y"),))
-    yield mixtures_to_plain([best], str(path), study=replace(study, certainty=sure))
+    known = replace(study, mixture=replace(study.mixture, certainty=sure))
+    yield mixtures_to_plain([best], str(path), study=known)
     yield mixtures_to_plain([], str(path), pure=planner.each_target(1e9, 1e10))
 
 

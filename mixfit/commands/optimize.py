@@ -246,6 +246,8 @@ def optimize(
     else:
         mixtures = planner.grid(sizes or (None,), lengths or (None,))
     study = _study(planner, mixtures, compared, start, room)
+    if study is None:
+        mixtures = planner.with_certainty(mixtures)
 
     if plot is not None:
         pictures.draw_optimum(plot, kind, planner, study, mixtures, pure, ways)

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.base.targets import target_weights
 from mixfit.mixture.caveats import notes_on_errors, notes_on_worse, worse_targets
-from mixfit.mixture.certainty import certainty_of
+from mixfit.mixture.certainty import OverResamples
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
 from mixfit.mixture.objective import RISKS
@@ -229,18 +230,34 @@ class Planner:
     def each_target(
         self, model_size: float | None = None, tokens: float | None = None
     ) -> tuple[PureTarget, ...]:
-        """Find the best mixture for every target alone (Fig. 7), under the same constraints."""
+        """Find the best mixture for every target alone (Fig. 7), under the same constraints.
+
+        Where the fit was resampled, with how sure each is.
+        """
         each = []
         domains = self.question.domains
         for target in self.question.target_weights:
             alone = replace(self.question, target_weights={target: 1.0})
             mixture = alone.at(model_size, tokens).best()
+            if self.question.fit.resamples is not None:
+                mixture = replace(mixture, certainty=OverResamples(alone).certainty(mixture))
             distance = None
             if target in domains:
                 corner = np.eye(len(domains))[domains.index(target)]
                 distance = jensen_shannon(corner, mixture.weights)
             each.append(PureTarget(target, mixture, distance))
         return tuple(each)
+
+    @cached_property
+    def _over_resamples(self) -> OverResamples:
+        return OverResamples(self.question)
+
+    def with_certainty(self, mixtures: Sequence[Mixture]) -> tuple[Mixture, ...]:
+        """Say how sure best mixtures of this planner's are, where the fit was resampled."""
+        if self.question.fit.resamples is None:
+            return tuple(mixtures)
+        sure = self._over_resamples.certainty
+        return tuple(replace(mixture, certainty=sure(mixture)) for mixture in mixtures)
 
     def study(
         self,
@@ -296,15 +313,14 @@ class Planner:
         if self.question.fit.resamples is None:
             notes += notes_on_errors(self.question.fit, mixture, compared)
         else:
-            certainty = certainty_of(self.question, mixture, compared)
+            certainty = self._over_resamples.certainty(mixture, compared)
         return Study(
-            mixture=replace(mixture, notes=(*mixture.notes, *notes)),
+            mixture=replace(mixture, notes=(*mixture.notes, *notes), certainty=certainty),
             ranges=here.ranges(mixture),
             baselines=tuple(compared),
             unconstrained=self.question.unconstrained().at(*budget).best() if constrained else None,
             costs=here.costs(mixture) if constrained else (),
             least_change=nearest_one,
-            certainty=certainty,
             worse=worse,
         )
 

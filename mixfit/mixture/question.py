@@ -66,6 +66,8 @@ class Question:
     @cached_property
     def wanted(self) -> LossesOfH:
         """The laws of the targets in `target_weights`."""
+        if self.risk is None and [*self.target_weights] == [*self.fit.targets]:
+            return self.everything
         return LossesOfH(self.fit, list(self.target_weights), resamples=self.risk is not None)
 
     @cached_property
