@@ -203,7 +203,7 @@ def _notes(
         text = (
             f"the parameters alone leave the loss at h* unsure by {error:.2f}%, a standard error;"
             f" above {_ALARM:g}% many such picks were wrong. Train more mixtures, take a smaller"
-            " law, or bound the weights to what runs had"
+            " law, bound the weights to what runs had, or take the mixture of --risk upper"
         )
         notes.append(Note("unsure-optimum", text))
     alike = [
