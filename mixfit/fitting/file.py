@@ -29,6 +29,7 @@ from mixfit.fitting.discrepancy_file import (
     stored_discrepancy,
     stored_points,
 )
+from mixfit.fitting.findings import Findings  # noqa: TC001, the fit file reads it by its type
 from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
     Choice,
@@ -99,6 +100,7 @@ class FitFile:
     resamples: Omitted[ResampleFile] = None
     errors: Omitted[Errors] = None
     discrepancy: Omitted[StoredPoints] = None
+    findings: Omitted[Findings] = None
     targets: dict[str, StoredTarget]
 
 
@@ -122,6 +124,7 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
             resamples=resamples,
             errors=fit.errors,
             discrepancy=stored_points(fit),
+            findings=fit.findings,
             targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
@@ -218,6 +221,7 @@ def load_fit(path: str | Path) -> Fit:
         pool_path=file.pooling,
         resamples=resamples,
         errors=file.errors,
+        findings=file.findings,
     )
 
 

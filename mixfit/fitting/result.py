@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.discrepancy import Discrepancy
+    from mixfit.fitting.findings import Findings
     from mixfit.fitting.uncertainty import Errors, Intervals, Resamples
     from mixfit.laws.law import Law, Treatment
     from mixfit.laws.pooled import PooledLaw
@@ -394,6 +395,7 @@ class Fit(Shown, Drawn):
         pool_path: how it was chosen how hard to pool, where it was.
         resamples: its parameters under random weights on the mixtures, where it was resampled.
         errors: what predictions may be off by besides, likewise.
+        findings: of a look at the residuals.
     """
 
     law: PooledLaw
@@ -406,6 +408,7 @@ class Fit(Shown, Drawn):
     pool_path: PoolPath | None = None
     resamples: Resamples | None = None
     errors: Errors | None = None
+    findings: Findings | None = None
 
     def __repr__(self) -> str:
         mean = np.mean([target.mre for target in self.targets.values()])

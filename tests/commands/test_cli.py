@@ -138,7 +138,8 @@ def test_dash_writes_yaml_alone_to_standard_output(mixfit, runs):
 def test_the_fit_file_has_the_keys_of_the_contract(mixfit, fit_file):
     content = yaml.safe_load(fit_file.read_text())
     assert list(content) == [
-        *("schema", "mixfit", "law", "domains", "options", "data", "notes", "targets")
+        *("schema", "mixfit", "law", "domains", "options", "data", "notes"),
+        *("findings", "targets"),
     ]
     assert content["domains"] == ["web", "code", "books"]
     assert content["options"] == {
