@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.evaluation.evaluate import evaluate as evaluate
     from mixfit.evaluation.predict import Predictions as Predictions
     from mixfit.evaluation.predict import predict_losses as predict_losses
+    from mixfit.evaluation.trim import fit_trimmed as fit_trimmed
     from mixfit.fitting.file import load_fit as load_fit
     from mixfit.fitting.file import save_fit as save_fit
     from mixfit.fitting.fit import fit as fit
@@ -62,6 +63,7 @@ _NAMES = {
     "evaluation.comparison": ("Comparison",),
     "evaluation.evaluate": ("Evaluation", "evaluate"),
     "evaluation.predict": ("Predictions", "predict_losses"),
+    "evaluation.trim": ("fit_trimmed",),
     "fitting.file": ("load_fit", "save_fit"),
     "fitting.fit": ("fit",),
     "fitting.resamples": ("resample",),

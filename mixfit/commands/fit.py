@@ -31,6 +31,15 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    trim: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto",
+            help="auto lets the largest size, held out, decide from which model size and which"
+            " length on rows are fitted. [default: all rows are]",
+            show_default=False,
+        ),
+    ] = None,
     resamples: Annotated[
         int,
         typer.Option(
@@ -78,6 +87,13 @@ def fit(
     if law == AUTO and pool is not None:
         raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
+    if trim not in (None, "auto"):
+        raise UsageError(f"--trim {trim}: it can be auto; choose rows of your own with --where.")
+    if trim is not None and law == AUTO:
+        raise UsageError(
+            "--trim auto needs a law, as other laws may do with other rows; choose it with --law,"
+            " or leave --trim out."
+        )
     check_out(out, [*runs, *(table.join or ())])
     beside = None
     if resamples:
@@ -102,6 +118,12 @@ def fit(
         from mixfit.evaluation.choose import fit_auto
 
         fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
+    elif trim is not None:
+        from mixfit.evaluation.trim import fit_trimmed, trimmed
+
+        fitted = fit_trimmed(checkpoints, wanted, options=chosen, jobs=executor)
+        assert fitted.trim is not None
+        checkpoints = trimmed(checkpoints, fitted.trim)
     else:
         fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
     if resamples:

@@ -284,7 +284,7 @@ def _notes(found: Findings, targets: int) -> Iterator[Note]:
         text = (
             f"checkpoints before {short(worst.tokens)} tokens fit worse"
             f"{several(one.target for one in found.early)}{of_target} ({worst.early:.2f}% off,"
-            f" later ones {worst.later:.2f}%)"
+            f" later ones {worst.later:.2f}%); --trim auto tells from where on to fit"
         )
         yield Note("early-misfit", text)
     if found.influences:

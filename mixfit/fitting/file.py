@@ -39,6 +39,7 @@ from mixfit.fitting.result import (
     PoolPath,
     TargetFit,
 )
+from mixfit.fitting.trimmed import Trim  # noqa: TC001, likewise
 from mixfit.fitting.uncertainty import (  # noqa: TC001, the fit file reads them by their types
     Ends,
     Errors,
@@ -96,6 +97,7 @@ class FitFile:
     data: FitData
     notes: tuple[Note, ...]
     selection: Omitted[Choice] = None
+    trim: Omitted[Trim] = None
     pooling: Omitted[PoolPath] = None
     resamples: Omitted[ResampleFile] = None
     errors: Omitted[Errors] = None
@@ -120,6 +122,7 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
             data=fit.data,
             notes=without_targets(fit.notes),
             selection=fit.selection,
+            trim=fit.trim,
             pooling=fit.pool_path,
             resamples=resamples,
             errors=fit.errors,
@@ -222,6 +225,7 @@ def load_fit(path: str | Path) -> Fit:
         resamples=resamples,
         errors=file.errors,
         findings=file.findings,
+        trim=file.trim,
     )
 
 
