@@ -30,7 +30,7 @@ def regrets(runs, law, mixtures, resamples, seed):
     chosen = rng.permutation(len(runs.mixtures))[:mixtures]
     known = np.isin(runs.mixture, chosen)
     fitted, others = runs.select(known), runs.select(~known)
-    options = FitOptions(restarts=3, hops=1, seed=seed)
+    options = FitOptions(restarts=3, hops=1, seed=seed, discrepancy="none")
     fit = mixfit.fit(fitted, law, options=options)
     fit = mixfit.resample(fit, fitted, resamples, seed=seed)
     where = others.N, others.D, others.h

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixfit.base.errors import Note
 from mixfit.base.numbers import fixed, short
 from mixfit.mixture.constraints import FRESH_PASSES
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from mixfit.mixture.result import Baseline, Mixture
 
 _MUCH = 0.05  # of a target's loss
+_MEAN_OF_NORMAL = float(np.sqrt(2 / np.pi))  # of its absolute value, in standard deviations
 _OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
 _ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
 
@@ -105,21 +108,30 @@ def notes_on_worse(
 
 
 def notes_on_errors(fit: Fit, mixture: Mixture, others: Sequence[Baseline]) -> Iterable[Note]:
-    """Name the mixtures whose loss differs by less than the law is off on the runs fitted.
+    """Name the mixtures whose loss differs by less than predictions are off.
 
     Of a fit that was resampled `mixfit.mixture.certainty` says more.
     """
     weights = mixture.target_weights
-    error = sum(
-        weight * mixture.predicted_loss[target] * fit.targets[target].mre
-        for target, weight in weights.items()
-    ) / sum(weight * mixture.predicted_loss[target] for target, weight in weights.items())
+    off = {target: _off(fit, target, mixture) for target in weights}
+    error = sum(weights[target] * off[target] for target in weights) / mixture.loss
     gains = {other.name: 100 * (1.0 - mixture.loss / other.loss) for other in others}
     alike = [f"{name} ({gain:.2f}%)" for name, gain in gains.items() if abs(gain) <= error]
     if alike:
         text = (
-            f"the law is off by {error:.2f}% on the runs fitted, a mean, so that it cannot tell h*"
-            f" from mixtures that it gains less over: {', '.join(alike)}. A fit with --resamples"
-            " gives probabilities"
+            f"predictions are off by {error:.2f}% or so, as far as the runs fitted tell, and cannot"
+            f" tell h* from mixtures that it gains less over: {', '.join(alike)}. A fit with"
+            " --resamples gives probabilities"
         )
         yield Note("not-told-apart", text)
+
+
+def _off(fit: Fit, target: str, mixture: Mixture) -> float:
+    """Give how far the predicted loss of a target is off, a mean, in percent times the loss."""
+    own, loss = fit.targets[target], mixture.predicted_loss[target]
+    if own.discrepancy is None:
+        return own.mre * loss
+    N = np.array([mixture.model_size or fit.data.model_size.max])
+    D = np.array([mixture.tokens or fit.data.tokens.max])
+    deviation = own.discrepancy.deviation(N, D, mixture.weights[None])
+    return 100 * _MEAN_OF_NORMAL * float(deviation[0])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.fitting.discrepancy import DiscrepancyAt
 from mixfit.fitting.uncertainty import resampled
 from mixfit.laws.coefficients import NotContainedError, log_weights
 from mixfit.laws.formula import Formula, OuterAt, TermAt
@@ -359,7 +360,10 @@ class LossesAt:
                 self._constant[int(stack.inside), stack.target] += value
             else:
                 self._stacks.append(stack)
-        self._added = [(index, own.at(N, D)) for index, own in losses.discrepancies]
+        self._added = None
+        self._with_added = np.array([index for index, _ in losses.discrepancies], int)
+        if losses.discrepancies:
+            self._added = DiscrepancyAt.stacked([own.at(N, D) for _, own in losses.discrepancies])
         has_outer = {i for stack in losses.stacks if stack.inside for i in stack.target}
         self._powered = np.array(sorted(has_outer), int)
         self._kappa = losses.kappas[self._powered]
@@ -378,8 +382,8 @@ class LossesAt:
         values[self._powered] += self._outer(sums).value
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
-        for target, added in self._added:
-            values[target] += added.value(h)
+        if self._added is not None:
+            values[self._with_added] += self._added.value(h)
         return values
 
     def gradients(self, h: Array) -> tuple[Array, Array]:
@@ -390,9 +394,9 @@ class LossesAt:
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
             gradients[odd.target] += odd.gradient(h[None], self._N, self._D)[0]
-        for target, added in self._added:
-            values[target] += added.value(h)
-            gradients[target] += added.gradient(h)
+        if self._added is not None:
+            values[self._with_added] += self._added.value(h)
+            gradients[self._with_added] += self._added.gradient(h)
         return values, gradients
 
     def _at(self, h: Array) -> tuple[Array, Array, OuterAt, Array, list[_StackAt]]:
@@ -426,8 +430,8 @@ class LossesAt:
         curvature += slopes.T @ ((weights[self._powered] * outer.bend)[:, None] * slopes)
         for odd in self._odd:
             curvature += weights[odd.target] * odd.curvature(h, self._N, self._D)
-        for target, added in self._added:
-            curvature += weights[target] * added.curvature(h)
+        if self._added is not None:
+            curvature += self._added.summed(weights[self._with_added]).curvature(h)
         return curvature
 
     def convex(self, allowed: Mask) -> Mask:
@@ -444,6 +448,5 @@ class LossesAt:
         proven[self._powered] &= self._kappa > 0
         for odd in self._odd:
             proven[odd.target] = False
-        for target, _ in self._added:
-            proven[target] = False
+        proven[self._with_added] = False
         return proven

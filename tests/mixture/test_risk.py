@@ -10,6 +10,7 @@ import pytest
 from random_fits import dirichlet, random_fit
 
 from mixfit.base.errors import UsageError
+from mixfit.fitting.discrepancy import Discrepancy, Kernel, Points
 from mixfit.fitting.uncertainty import Errors, Noise, Resamples, widening
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.losses_of_h import LossesOfH
@@ -21,8 +22,21 @@ SHARES = {"t0": 0.7, "t1": 0.3}
 
 
 def resampled_fit(law="additive", spread=0.3):
-    """A fit with resamples whose parameters in h are multiplied by random numbers."""
-    fit = random_fit(law, K, 2, 5)
+    """A fit with resamples whose parameters in h are multiplied by random numbers.
+
+    With "+" after the name of the law what it leaves is added to predictions of the first target.
+    """
+    fit = random_fit(law.removesuffix("+"), K, 2, 5)
+    if law.endswith("+"):
+        seen = np.random.default_rng(3)
+        points = Points(
+            seen.dirichlet(np.ones(K), 6), np.arange(6), np.full(6, 7e9), np.full(6, 1e11)
+        )
+        kernel = Kernel(mixture=0.5, everywhere=3.0, common_tokens=0.5)
+        (left,) = Discrepancy.of(kernel, points, 0.05 * seen.standard_normal((1, 6)))
+        fit = replace(
+            fit, targets={**fit.targets, "t0": replace(fit.targets["t0"], discrepancy=left)}
+        )
     rng = np.random.default_rng(1)
     params = {}
     for target, own in fit.targets.items():
@@ -48,7 +62,7 @@ def objective(fit, above):
     return WeightedLoss(losses, np.array(list(SHARES.values())), above=above)
 
 
-@pytest.mark.parametrize("law", ["additive", "joint", "coupled"])
+@pytest.mark.parametrize("law", ["additive", "joint", "coupled", "additive+"])
 def test_the_risks_are_those_of_the_predictions(law):
     fit, h = resampled_fit(law), dirichlet(K, 3)
     losses = each_loss(fit, h)
@@ -58,7 +72,7 @@ def test_the_risks_are_those_of_the_predictions(law):
 
 
 @pytest.mark.parametrize("above", [0.0, 1.3])
-@pytest.mark.parametrize("law", ["additive", "joint"])
+@pytest.mark.parametrize("law", ["additive", "joint", "additive+"])
 def test_derivatives_are_exact(law, above):
     function, h = objective(resampled_fit(law), above), dirichlet(K, 4)
     rng = np.random.default_rng(0)
