@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mixfit.runs.target_rows import TargetRows
 
 _LEVEL = 0.01  # of all that is looked at together
+_EXACT = 1e-3  # percent: what residuals are of rounding and of where a solver stopped
 _ENOUGH = 10  # runs, or mixtures, to say anything from
 _CHECKPOINTS = 4  # of a run, to see a trend within it
 _EARLY = 1 / 3  # of the lengths, on a log scale
@@ -62,8 +63,9 @@ def check(fit: Fit, runs: Runs) -> Fit:
             law = fit.targets[rows.target].law_alone()
             predicted = law.predict(rows.N, rows.D, rows.h)
             residual = 100 * np.log(rows.loss / predicted)
-        if not np.all(np.isfinite(residual)):
-            continue  # of a law that predicts losses that are none, residuals say nothing
+        # A law that predicts losses that are none tells nothing, nor does one that is exact.
+        if not np.all(np.isfinite(residual)) or np.abs(residual).mean() < _EXACT:
+            continue
         seen = _Seen.of(rows, residual)
         trends += seen.trends()
         early += seen.early()

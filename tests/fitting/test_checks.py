@@ -156,3 +156,6 @@ def test_few_runs_and_laws_that_predict_nothing_are_left_alone():
     looked = check(replace(fitted, targets=broken, notes=()), runs)
     assert looked.findings.looked_at == 2 + K + 1
     assert looked.notes == ()
+    exact = {t: own.predict(runs.N, runs.D, runs.h) for t, own in fitted.targets.items()}
+    followed = replace(runs, losses=np.column_stack(list(exact.values())))
+    assert check(replace(fitted, notes=()), followed).findings.looked_at == 0
