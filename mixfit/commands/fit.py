@@ -122,7 +122,6 @@ def fit(
         from mixfit.evaluation.trim import fit_trimmed, trimmed
 
         fitted = fit_trimmed(checkpoints, wanted, options=chosen, jobs=executor)
-        assert fitted.trim is not None
         checkpoints = trimmed(checkpoints, fitted.trim)
     else:
         fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)

@@ -246,8 +246,7 @@ def optimize(
     else:
         mixtures = planner.grid(sizes or (None,), lengths or (None,))
     study = _study(planner, mixtures, compared, start, room)
-    if study is None:
-        mixtures = planner.with_certainty(mixtures)
+    mixtures = planner.with_certainty(mixtures) if study is None else mixtures
 
     if plot is not None:
         pictures.draw_optimum(plot, kind, planner, study, mixtures, pure, ways)

@@ -146,8 +146,10 @@ def _choose(places: Sequence[tuple[float, float]], errors: Array, train: Runs, t
     return Trim(tests, *places[chosen], tuple(cuts))
 
 
-def trimmed(runs: Runs, trim: Trim) -> Runs:
-    """Take the rows that a choice keeps, with conditions that say so."""
+def trimmed(runs: Runs, trim: Trim | None) -> Runs:
+    """Take the rows that a choice keeps, with conditions that say so; all without a choice."""
+    if trim is None:
+        return runs
     kept = runs.select((trim.model_size <= runs.N) & (trim.tokens <= runs.D))
     units = runs.columns.units or {}
     added = []
