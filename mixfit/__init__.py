@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.evaluation.evaluate import evaluate as evaluate
     from mixfit.evaluation.predict import Predictions as Predictions
     from mixfit.evaluation.predict import predict_losses as predict_losses
+    from mixfit.evaluation.trim import fit_trimmed as fit_trimmed
     from mixfit.fitting.check import Check as Check
     from mixfit.fitting.check import check_runs as check_runs
     from mixfit.fitting.file import load_fit as load_fit
@@ -66,6 +67,7 @@ _NAMES = {
     "evaluation.evaluate": ("Evaluation", "evaluate"),
     "evaluation.predict": ("Predictions", "predict_losses"),
     "fitting.check": ("Check", "check_runs"),
+    "evaluation.trim": ("fit_trimmed",),
     "fitting.file": ("load_fit", "save_fit"),
     "fitting.fit": ("fit",),
     "fitting.resamples": ("resample",),

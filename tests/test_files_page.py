@@ -135,12 +135,13 @@ def mixture_files(path):
     save_fit(found, path)
     asked = Constraints(max={"web": 0.1, "code": 0.2}, available={"web": 1e9})
     planner = Planner(found, constraints=asked)
-    best = replace(planner.best(1e9, 1e10), notes=(Note("x", "y"),))
+    best = replace(planner.best(1e9, 1e10), notes=(Note("x", "y"),), risk="mean")
     study = planner.study(best, least_change=np.full(3, 1 / 3), within=0.5)
     ends = np.zeros((3, 2))
     gains = {"uniform": Gain(1.0, 0.5, 1.5, 0.9)}
     sure = Certainty(20, ends, 1.0, 2.0, 0.5, gains, (Note("x", "y"),))
-    yield mixtures_to_plain([best], str(path), study=replace(study, certainty=sure))
+    known = replace(study, mixture=replace(study.mixture, certainty=sure))
+    yield mixtures_to_plain([best], str(path), study=known)
     yield mixtures_to_plain([], str(path), pure=planner.each_target(1e9, 1e10))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mixfit.commands import options as given
 from mixfit.commands.output import finish
 from mixfit.commands.tables import AS_USUAL, TableOptions, reads_tables
+
+if TYPE_CHECKING:
+    from mixfit.laws.pooled import AutoLaw, PooledLaw
 
 
 @reads_tables
@@ -28,6 +31,15 @@ def fit(
             help="How hard parameters of domains, and of targets, are pulled to each other, for"
             " better predictions from few mixtures: auto lets held-out mixtures decide, domains"
             " keeps each target apart. [default: auto, where the law has what to pool]",
+            show_default=False,
+        ),
+    ] = None,
+    trim: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto",
+            help="auto lets the largest size, held out, decide from which model size and which"
+            " length on rows are fitted. [default: all rows are]",
             show_default=False,
         ),
     ] = None,
@@ -75,29 +87,20 @@ def fit(
     """
     from dataclasses import replace
 
-    from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
     from mixfit.commands import words
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
     from mixfit.fitting.record import parse_record
-    from mixfit.fitting.resample_file import resample_path
     from mixfit.fitting.result import FitOptions
-    from mixfit.laws.pooled import AUTO, parse_law
+    from mixfit.laws.pooled import AUTO
     from mixfit.reports.fit import report_fit
 
-    if law == AUTO and pool is not None:
-        raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
-    wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
+    wanted = _wanted(law, pool, trim)
     record = parse_record(note or ())
     check_out(out, [*runs, *(table.join or ())])
-    beside = None
-    if resamples:
-        if out == "-":
-            raise UsageError("--resamples writes a file beside the fit: give --out a name, not -.")
-        if out is not None:
-            beside = str(resample_path(out))
-            check_out(beside, runs)
+    beside = _beside(out) if resamples else None
+    check_out(beside, runs)
     given_delta = None if delta in (None, AUTO) else words.number(delta, "--delta")
     chosen = FitOptions(given_delta, seed, solver, restarts, hops, treatment, discrepancy)
     checkpoints = table.read(runs)
@@ -114,6 +117,11 @@ def fit(
         from mixfit.evaluation.choose import fit_auto
 
         fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
+    elif trim is not None:
+        from mixfit.evaluation.trim import fit_trimmed, trimmed
+
+        fitted = fit_trimmed(checkpoints, wanted, options=chosen, jobs=executor)
+        checkpoints = trimmed(checkpoints, fitted.trim)
     else:
         fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
     if resamples:
@@ -128,3 +136,31 @@ def fit(
         quiet=quiet,
         also_written=[beside],
     )
+
+
+def _wanted(law: str, pool: str | None, trim: str | None) -> str | PooledLaw | AutoLaw:
+    """Read the law, ``auto`` as that word, and refuse options that do not go together."""
+    from mixfit.base.errors import UsageError
+    from mixfit.laws.pooled import AUTO, parse_law
+
+    if law == AUTO and pool is not None:
+        raise UsageError("--law auto chooses how hard to pool too; leave --pool out.")
+    wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
+    if trim not in (None, AUTO):
+        raise UsageError(f"--trim {trim}: it can be auto; choose rows of your own with --where.")
+    if trim is not None and law == AUTO:
+        raise UsageError(
+            "--trim auto needs a law, as other laws may do with other rows; choose it with --law,"
+            " or leave --trim out."
+        )
+    return wanted
+
+
+def _beside(out: str | None) -> str | None:
+    """Give the file of the resamples, which stands beside that of the fit."""
+    from mixfit.base.errors import UsageError
+    from mixfit.fitting.resample_file import resample_path
+
+    if out == "-":
+        raise UsageError("--resamples writes a file beside the fit: give --out a name, not -.")
+    return None if out is None else str(resample_path(out))

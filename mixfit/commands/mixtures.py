@@ -123,6 +123,7 @@ def constraints(
     prior: str | None,
     kl: float,
     no_worse_than: Texts,
+    within_observed: float | None,
 ) -> Constraints:
     """Read what the mixture must obey from the texts of the options.
 
@@ -151,6 +152,7 @@ def constraints(
         kl=kl,
         no_worse_than=losses,
         no_worse_than_mixture=mixture,
+        within_observed=within_observed,
     )
 
 

@@ -41,6 +41,15 @@ def optimize(
             rich_help_panel=_BUDGET,
         ),
     ] = False,
+    risk: Annotated[
+        str | None,
+        given.option(
+            "mean|upper",
+            "Of a fit with resamples, minimise the mean loss over them, or its upper 90% quantile, "
+            "in place of the loss that the fit predicts.",
+            _BUDGET,
+        ),
+    ] = None,
     model_size: Annotated[
         given.Texts,
         given.option("N[,N...]", "Parameters, such as 7B; a list gives a grid.", _BUDGET),
@@ -81,6 +90,16 @@ def optimize(
     group: given.Group = None,
     available: given.Available = None,
     max_epochs: given.MaxEpochs = None,
+    within_observed: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FACTOR",
+            help="Keep each weight to the range that the runs had, from the smallest divided by "
+            "FACTOR to the largest times it; 1 for the range as it is.",
+            show_default=False,
+            rich_help_panel=_ASKED,
+        ),
+    ] = None,
     prior: Annotated[
         str | None,
         given.option(
@@ -204,13 +223,14 @@ def optimize(
         prior=prior,
         kl=kl,
         no_worse_than=no_worse_than or (),
+        within_observed=within_observed,
     )
     compared = texts.baselines(baseline or (), loaded)
     room = words.percent(within, "--within")
     start = None if least_change is None else texts.in_use(least_change, loaded, observed)
     if not allow_units:
         texts.check_units(loaded, sizes, lengths, asked.available)
-    planner = Planner(loaded, words.targets(target), asked, observed)
+    planner = Planner(loaded, words.targets(target), asked, observed, risk)
     texts.check_budget(sizes, lengths, flops, each_target=each_target)
     searched = (
         words.span(model_size_range, "--model-size-range"),
@@ -226,6 +246,7 @@ def optimize(
     else:
         mixtures = planner.grid(sizes or (None,), lengths or (None,))
     study = _study(planner, mixtures, compared, start, room)
+    mixtures = planner.with_certainty(mixtures) if study is None else mixtures
 
     if plot is not None:
         pictures.draw_optimum(plot, kind, planner, study, mixtures, pure, ways)

@@ -25,6 +25,8 @@ import numpy as np
 from mixfit.base.plain import NotNegative  # noqa: TC001, the fit file reads it by its type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mixfit.base.arrays import Array, Indices
 
 AUTO, GP, NONE = "auto", "gp", "none"
@@ -263,38 +265,50 @@ def alike_seen(left: Array) -> list[tuple[Indices, Indices]]:
 
 @dataclass(frozen=True, eq=False)
 class DiscrepancyAt:
-    """The discrepancy of a target at one (N, D), as a function of the mixture.
+    """The discrepancy of a target, or of several, at one (N, D), as a function of the mixture.
 
     Attributes:
         mixtures: weights (m, k) of the mixtures seen.
         length: a distance between mixtures.
-        heights: of the bump around each, (m,).
-        constant: what is added everywhere.
+        heights: of the bump around each, (m,), or (t, m).
+        constant: what is added everywhere; one number, or (t,).
     """
 
     mixtures: Array
     length: float
     heights: Array
-    constant: float
+    constant: float | Array
+
+    @classmethod
+    def stacked(cls, each: Sequence[DiscrepancyAt]) -> DiscrepancyAt:
+        """Put those of targets of one fit, each one's own, together."""
+        heights = np.array([own.heights for own in each])
+        constant = np.array([own.constant for own in each])
+        return replace(each[0], heights=heights, constant=constant)
+
+    def summed(self, weights: Array) -> DiscrepancyAt:
+        """Give the weighted sum of those of several targets; weights is (t,)."""
+        return replace(self, heights=weights @ self.heights, constant=weights @ self.constant)
 
     def _bumps(self, h: Array) -> tuple[Array, Array]:
-        """Give the height of each bump at h, (m,), and -1 times the slope of its log, (m, k)."""
+        """Give heights of bumps at h, (..., m), and -1 times the slopes of their logs, (m, k)."""
         away = h - self.mixtures
         slope = away / self.length**2
         return self.heights * np.exp(-0.5 * (away * slope).sum(axis=1)), slope
 
-    def value(self, h: Array) -> float:
-        """Give what is added at one mixture, (k,)."""
-        return float(self._bumps(h)[0].sum()) + self.constant
+    def value(self, h: Array) -> float | Array:
+        """Give what is added at one mixture, (k,): one number, or (t,)."""
+        value: float | Array = self._bumps(h)[0].sum(axis=-1) + self.constant
+        return value
 
     def gradient(self, h: Array) -> Array:
-        """Give its derivatives, (k,)."""
+        """Give its derivatives, (..., k)."""
         bumps, slope = self._bumps(h)
         gradient: Array = -bumps @ slope
         return gradient
 
     def curvature(self, h: Array) -> Array:
-        """Give its second derivatives, (k, k)."""
+        """Give its second derivatives, (k, k), of one target."""
         bumps, slope = self._bumps(h)
         round_each = slope.T @ (bumps[:, None] * slope)
         curvature: Array = round_each - np.eye(len(h)) * bumps.sum() / self.length**2

@@ -29,6 +29,7 @@ from mixfit.fitting.discrepancy_file import (
     stored_discrepancy,
     stored_points,
 )
+from mixfit.fitting.findings import Findings  # noqa: TC001, the fit file reads it by its type
 from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
     Choice,
@@ -38,6 +39,7 @@ from mixfit.fitting.result import (
     PoolPath,
     TargetFit,
 )
+from mixfit.fitting.trimmed import Trim  # noqa: TC001, likewise
 from mixfit.fitting.uncertainty import (  # noqa: TC001, the fit file reads them by their types
     Ends,
     Errors,
@@ -95,11 +97,13 @@ class FitFile:
     data: FitData
     notes: tuple[Note, ...]
     selection: Omitted[Choice] = None
+    trim: Omitted[Trim] = None
     pooling: Omitted[PoolPath] = None
     resamples: Omitted[ResampleFile] = None
     errors: Omitted[Errors] = None
     discrepancy: Omitted[StoredPoints] = None
     record: Omitted[dict[str, str]] = None
+    findings: Omitted[Findings] = None
     targets: dict[str, StoredTarget]
 
 
@@ -119,11 +123,13 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
             data=fit.data,
             notes=without_targets(fit.notes),
             selection=fit.selection,
+            trim=fit.trim,
             pooling=fit.pool_path,
             resamples=resamples,
             errors=fit.errors,
             discrepancy=stored_points(fit),
             record=fit.record or None,
+            findings=fit.findings,
             targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
@@ -221,6 +227,8 @@ def load_fit(path: str | Path) -> Fit:
         resamples=resamples,
         errors=file.errors,
         record=file.record or {},
+        findings=file.findings,
+        trim=file.trim,
     )
 
 

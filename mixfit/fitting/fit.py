@@ -12,6 +12,7 @@ from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
 from mixfit.base.metrics import mean_relative_error
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
+from mixfit.fitting.checks import check
 from mixfit.fitting.diagnosis import delta_notes, diagnose, table_notes
 from mixfit.fitting.kriging import with_discrepancies
 from mixfit.fitting.objective import huber
@@ -72,7 +73,8 @@ def fit(
         for target, reason in refused.items()
     ]
     before = len(runs.notes)
-    return replace(fitted, notes=(*runs.notes, *left_out, *fitted.notes[before:]))
+    noted = replace(fitted, notes=(*runs.notes, *left_out, *fitted.notes[before:]))
+    return check(noted, runs)
 
 
 def fit_all(

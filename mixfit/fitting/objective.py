@@ -196,8 +196,32 @@ class ObjectiveAt:
         Rows are weighted in the matrix by psi(r) / r, psi being the derivative of the Huber loss:
         for a law linear in theta the model then lies above the objective everywhere.
         """
-        mixtures, count, size = self._jacobian.shape
-        # With the residual as one more direction, one product gives gradient and matrix.
+        _, count, size = self._jacobian.shape
+        gram = self._gram
+        flat = self._jacobian.reshape(-1, size)
+        matrix = flat.T @ (gram[:, :count, :count] @ self._jacobian).reshape(-1, size)
+        gradient = -gram[:, :count, count].reshape(-1) @ flat
+        penalty = self._objective.penalty
+        if penalty is None:
+            return Quadratic(gradient, matrix)
+        return Quadratic(gradient + penalty.gradient(self._theta), matrix + penalty.matrix)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def by_mixture(self) -> Quadratic:
+        """Give what the rows of each mixture add to the model: (m, size) and (m, size, size)."""
+        count, jacobian = self._jacobian.shape[1], self._jacobian
+        gradient = -np.einsum("md,mds->ms", self._gram[:, :count, count], jacobian)
+        matrix = jacobian.transpose(0, 2, 1) @ (self._gram[:, :count, :count] @ jacobian)
+        return Quadratic(gradient, matrix)
+
+    @cached_property
+    def _gram(self) -> Array:
+        """The products of the directions, summed over the rows of each mixture.
+
+        With the residual as one more direction, one product gives gradient and matrix,
+        (mixtures, directions + 1, directions + 1).
+        """
+        mixtures, count, _ = self._jacobian.shape
         gram = np.zeros((mixtures, count + 1, count + 1))
         for slab in self._blocks.slabs:
             directions, residual, pull = self._directions(slab, spare=1)
@@ -208,13 +232,7 @@ class ObjectiveAt:
             if len(first) < len(products):
                 products = np.add.reduceat(products, first)
             gram[present] += products
-        flat = self._jacobian.reshape(-1, size)
-        matrix = flat.T @ (gram[:, :count, :count] @ self._jacobian).reshape(-1, size)
-        gradient = -gram[:, :count, count].reshape(-1) @ flat
-        penalty = self._objective.penalty
-        if penalty is None:
-            return Quadratic(gradient, matrix)
-        return Quadratic(gradient + penalty.gradient(self._theta), matrix + penalty.matrix)
+        return gram
 
     def summand_values(self) -> tuple[Array, Array]:
         """Give the observed losses (rows,) and the law's summands (summands, rows), by mixture."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from mixfit.base.errors import Note, UsageError
 from mixfit.fitting.uncertainty import intervals, resampled, widening
-from mixfit.mixture.losses_of_h import LossesOfH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +34,8 @@ class Gain:
         mean: as predicted.
         low: lower end of its 90% interval.
         high: upper end.
-        probability: that it gains anything.
+        probability: that it gains anything; it and the ends are NaN where the misfit of the law
+            is not known so far beyond the runs.
     """
 
     mean: float
@@ -67,83 +67,103 @@ class Certainty:
     notes: tuple[Note, ...]
 
 
-def certainty_of(question: Question, mixture: Mixture, others: Sequence[Baseline]) -> Certainty:
-    """Find how sure a best mixture is.
+class OverResamples:
+    """A question that every resample of its fit is asked too, at any budget."""
 
-    Every resample of the fit is asked the same question, and the losses that it predicts at the
-    mixtures found are compared. The misfit of the law counts as the same for all targets, and as
-    independent between mixtures, which makes intervals rather wide.
+    def __init__(self, question: Question) -> None:
+        """Make the fits.
 
-    Args:
-        question: that the mixture answers, of a fit that was resampled.
-        mixture: the answer.
-        others: mixtures to compare with.
-    """
-    fit = question.fit
-    resampled(fit)
-    N = mixture.model_size or fit.data.model_size.max
-    D = mixture.tokens or fit.data.tokens.max
-    weights = mixture.target_weights
-    each = [mixture.weights, *(other.weights for other in others)]
-    best, losses = [], []
-    for own in _fits(fit):
-        asked = replace(
-            question,
-            fit=own,
-            wanted=LossesOfH(own, list(weights)),
-            everything=LossesOfH(own, list(own.targets)),
+        Args:
+            question: of a fit that was resampled.
+
+        Raises:
+            UsageError: it was not.
+        """
+        self._question = question
+        self._each = [replace(question, fit=own, risk=None) for own in _fits(question)]
+
+    def certainty(self, mixture: Mixture, others: Sequence[Baseline] = ()) -> Certainty:
+        """Find how sure a best mixture is.
+
+        Every resample of the fit is asked the same question, and the losses that it predicts at the
+        mixtures found are compared. The misfit of the law counts as the same for all targets, and
+        as independent between mixtures, which makes intervals rather wide.
+
+        Args:
+            mixture: the answer to the question.
+            others: mixtures to compare with.
+
+        Raises:
+            UsageError: no resample has an answer.
+        """
+        fit, weights = self._question.fit, mixture.target_weights
+        each = [mixture.weights, *(other.weights for other in others)]
+        best, losses = [], []
+        for own in self._each:
+            try:
+                here = own.at(mixture.model_size, mixture.tokens)
+                best.append(here.best([mixture.weights]).weights)
+            except UsageError:  # losses that are not finite, or limits that it cannot meet
+                continue
+            losses.append([here.objective.loss(h) for h in each])
+        if not best:
+            raise UsageError(
+                "no resample of the fit has a best mixture: the losses that they predict are not"
+                " finite, or meet no limit. Fit a smaller law, or loosen the limits."
+            )
+        point = np.array([mixture.loss, *(other.loss for other in others)])
+        parts = self._misfits(mixture, np.array(each))
+        wide = np.mean([widening(fit, target) for target in weights])
+        drawn = np.array(losses)
+        spread = float(wide * _deviation(drawn[:, 0]))
+        total = float(np.sqrt(spread**2 + sum(part[0] ** 2 for part in parts.values())))
+        gains = {}
+        for place, other in enumerate(others, start=1):
+            misfit = float(np.hypot(parts["own"][0], parts["own"][place]))
+            gain = point[place] - point[0]
+            off = wide * (drawn[:, place] - drawn[:, 0] - gain)
+            gains[other.name] = _gain(gain, off, misfit, point[place])
+        error = float(100 * spread / mixture.loss)
+        return Certainty(
+            count=len(best),
+            weights=np.quantile(best, _ENDS, axis=0).T,
+            low=mixture.loss - _QUANTILE * total,
+            high=mixture.loss + _QUANTILE * total,
+            standard_error=error,
+            gains=gains,
+            notes=tuple(_notes(error, total, gains, len(best), len(self._each))),
         )
-        try:
-            here = asked.at(mixture.model_size, mixture.tokens)
-            best.append(here.best([mixture.weights]).weights)
-        except UsageError:  # losses that are not finite, or limits that it cannot meet
-            continue
-        losses.append([here.objective.loss(h) for h in each])
-    known = {
-        target: intervals(fit, target, np.full(len(each), N), np.full(len(each), D), np.array(each))
-        for target in weights
-    }
-    point = np.array([mixture.loss, *(other.loss for other in others)])
-    # In units of the loss, for mixtures: what parameters, and what the law's misfit, are off by.
-    parts = {
-        name: sum(
-            weight * known[target].loss * getattr(known[target], name) / 100
-            for target, weight in weights.items()
-        )
-        for name in ("shift", "own", "noise")
-    }
-    wide = np.mean([widening(fit, target) for target in weights])
-    drawn = np.array(losses).reshape(-1, len(each))
-    spread = float(wide * _deviation(drawn[:, 0]))
-    total = float(np.sqrt(spread**2 + sum(part[0] ** 2 for part in parts.values())))
-    gains = {}
-    for place, other in enumerate(others, start=1):
-        misfit = np.hypot(parts["own"][0], parts["own"][place])
-        gain = point[place] - point[0]
-        off = wide * (drawn[:, place] - drawn[:, 0] - gain)
-        gains[other.name] = _gain(gain, off, misfit, point[place])
-    return Certainty(
-        count=len(best),
-        weights=np.quantile(best, _ENDS, axis=0).T,
-        low=mixture.loss - _QUANTILE * total,
-        high=mixture.loss + _QUANTILE * total,
-        standard_error=float(100 * spread / mixture.loss),
-        gains=gains,
-        notes=tuple(
-            _notes(100 * spread / mixture.loss, gains, len(best), len(fit.resamples or ()))
-        ),
-    )
+
+    def _misfits(self, mixture: Mixture, each: Array) -> dict[str, Array]:
+        """Give the errors besides parameters of the loss of mixtures (m, k), in its units."""
+        fit = self._question.fit
+        N = np.full(len(each), mixture.model_size or fit.data.model_size.max)
+        D = np.full(len(each), mixture.tokens or fit.data.tokens.max)
+        known = {target: intervals(fit, target, N, D, each) for target in mixture.target_weights}
+        return {
+            name: sum(
+                weight * known[target].loss * getattr(known[target], name) / 100
+                for target, weight in mixture.target_weights.items()
+            )
+            for name in ("shift", "own", "noise")
+        }
 
 
-def _fits(fit: Fit) -> list[Fit]:
-    """Give the fit with the parameters of each resample."""
+def _fits(question: Question) -> list[Fit]:
+    """Give the fit with the parameters of each resample, of the targets that have a say."""
+    fit, limited = question.fit, question.constraints.no_worse_than
     resamples, _ = resampled(fit)
-    by_target = {target: list(resamples.of(target)) for target in fit.targets}
+    needed = [
+        target
+        for target in fit.targets
+        if target in question.target_weights or target in limited or question.reference is not None
+    ]
+    by_target = {target: list(resamples.of(target)) for target in needed}
     return [
         replace(
             fit,
             targets={
-                name: own.with_params(by_target[name][index]) for name, own in fit.targets.items()
+                name: fit.targets[name].with_params(by_target[name][index]) for name in needed
             },
         )
         for index in range(len(resamples))
@@ -157,7 +177,9 @@ def _deviation(values: Array) -> float:
 
 
 def _gain(gain: float, off: Array, misfit: float, loss: float) -> Gain:
-    if misfit > 0:
+    if np.isnan(misfit):
+        probability = float("nan")
+    elif misfit > 0:
         probability = float(np.mean([_NORMAL.cdf(float(gain + x) / misfit) for x in off]))
     else:
         probability = float(np.mean(gain + off > 0))
@@ -167,16 +189,26 @@ def _gain(gain: float, off: Array, misfit: float, loss: float) -> Gain:
     return Gain(mean, low, high, probability)
 
 
-def _notes(error: float, gains: dict[str, Gain], found: int, count: int) -> list[Note]:
+def _notes(
+    error: float, total: float, gains: dict[str, Gain], found: int, count: int
+) -> list[Note]:
     notes = []
+    if np.isnan(total):
+        text = (
+            "no interval of the loss so far beyond the runs: their sizes or lengths are too few to"
+            " leave some out and see how errors grow"
+        )
+        notes.append(Note("no-interval", text))
     if error > _ALARM:
         text = (
             f"the parameters alone leave the loss at h* unsure by {error:.2f}%, a standard error;"
             f" above {_ALARM:g}% many such picks were wrong. Train more mixtures, take a smaller"
-            " law, or bound the weights to what runs had"
+            " law, bound the weights to what runs had, or take the mixture of --risk upper"
         )
         notes.append(Note("unsure-optimum", text))
-    alike = [f"{name} ({own.probability:.0%})" for name, own in gains.items() if _alike(own)]
+    alike = [
+        f"{name} ({own.probability:.0%})" for name, own in gains.items() if own.probability < _SURE
+    ]
     if alike:
         text = (
             "the errors of the law cannot tell h* from these mixtures (the probability that it is"
@@ -187,7 +219,3 @@ def _notes(error: float, gains: dict[str, Gain], found: int, count: int) -> list
         text = f"{count - found} of {count} resamples gave no best mixture, and do not count"
         notes.append(Note("lost-resamples", text))
     return notes
-
-
-def _alike(gain: Gain) -> bool:
-    return not gain.probability >= _SURE

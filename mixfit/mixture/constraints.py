@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mixfit.base.arrays import Array
+    from mixfit.fitting.result import Range
 
+FRESH_PASSES = 4.0  # up to which repeated tokens are worth about as much (Muennighoff et al. 2023)
 _ACTIVE = 1e-7
 
 T = TypeVar("T")
@@ -43,6 +45,8 @@ class Constraints:
             weights are normalised to sum to 1, it means the same whatever they are.
         no_worse_than: target to the largest loss that it may have.
         no_worse_than_mixture: domain to weight: no target's loss may be over that of this mixture.
+        within_observed: how far beyond the range that the runs had each weight may be: from the
+            smallest divided by this factor, 1 or more, to the largest times it; None for no limit.
     """
 
     min: Mapping[str, float] = field(default_factory=dict)
@@ -50,18 +54,20 @@ class Constraints:
     fix: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     available: Mapping[str, float] = field(default_factory=dict)
-    max_epochs: float = 4.0
+    max_epochs: float = FRESH_PASSES
     max_epochs_of: Mapping[str, float] = field(default_factory=dict)
     prior: Mapping[str, float] | None = None
     kl: float = 0.0
     no_worse_than: Mapping[str, float] = field(default_factory=dict)
     no_worse_than_mixture: Mapping[str, float] | None = None
+    within_observed: float | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is a constraint or a pull at all."""
         limits = (self.min, self.max, self.fix, self.available, self.no_worse_than)
-        return any(limits) or self.no_worse_than_mixture is not None or self.pulls
+        given = (self.no_worse_than_mixture, self.within_observed)
+        return any(limits) or any(one is not None for one in given) or self.pulls
 
     @property
     def pulls(self) -> bool:
@@ -90,7 +96,7 @@ class Item:
     @property
     def label(self) -> str:
         """The constraint as it stands on the command line and in files."""
-        return f"--{self.name} {self.asked}"
+        return f"--{self.name.replace('_', '-')} {self.asked}"
 
     @property
     def marked(self) -> str:
@@ -105,7 +111,10 @@ class Item:
 
 
 def linear_items(
-    constraints: Constraints, domains: Sequence[str], tokens: float | None
+    constraints: Constraints,
+    domains: Sequence[str],
+    tokens: float | None,
+    observed: Mapping[str, Range] | None = None,
 ) -> tuple[Item, ...]:
     """Turn what the user asked for into linear constraints, in a fixed order.
 
@@ -113,10 +122,11 @@ def linear_items(
         constraints: what was asked for.
         domains: names of the k domains.
         tokens: D, or None where no budget is given.
+        observed: domain to the range of its weight in the runs, where there are some.
 
     Raises:
         UsageError: a name is unknown, a number is no fraction, or the available data cannot be
-            turned into limits without D.
+            turned into limits without D, nor what was observed without runs.
     """
     groups = _groups(constraints, domains)
     items: list[Item] = []
@@ -136,6 +146,7 @@ def linear_items(
             high = share if option in ("fix", "max") else 1.0
             items.append(Item(option, asked, groups[name], low, high))
     items += _caps(constraints, domains, tokens)
+    items += _near_observed(constraints.within_observed, domains, observed)
     if constraints.pulls:
         assert constraints.prior is not None
         prior = mixture_of(constraints.prior, domains, parameter("prior"))
@@ -281,6 +292,25 @@ def _caps(constraints: Constraints, domains: Sequence[str], tokens: float | None
             asked = f"{name}={short(unique)} (at most {share:.3g} of {short(tokens)} in "
             asked += f"{epochs:g} epochs)"
             yield Item("available", asked, (domains.index(name),), 0.0, share)
+
+
+def _near_observed(
+    factor: float | None, domains: Sequence[str], observed: Mapping[str, Range] | None
+) -> Iterable[Item]:
+    if factor is None:
+        return
+    label = f"{parameter('within_observed')} {factor:g}"
+    if not (factor >= 1 and np.isfinite(factor)):
+        raise UsageError(
+            f"{label}: it must be 1 or more: 1 for the range that the runs had, 2 for half the"
+            " smallest weight to twice the largest."
+        )
+    if observed is None:
+        raise UsageError(f"{label}: there are no runs whose weights it could stand for.")
+    for index, domain in enumerate(domains):
+        low, high = observed[domain].min / factor, min(observed[domain].max * factor, 1.0)
+        asked = f"{factor:g} ({domain} from {low:.3g} to {high:.3g})"
+        yield Item("within_observed", asked, (index,), low, high)
 
 
 def checked_available(constraints: Constraints, domains: Sequence[str]) -> Mapping[str, float]:

@@ -81,6 +81,8 @@ def mixtures_to_plain(
         study: what else is known of the only mixture.
         pure: in place of `mixtures`, the best ones for each target alone.
     """
+    if study is not None:
+        mixtures = [study.mixture]  # with notes on it beside others
     entries = [_plain(mixture) for mixture in mixtures]
     weights = dict(mixtures[0].target_weights) if mixtures else {}
     for alone in pure:
@@ -103,6 +105,7 @@ def _plain(mixture: Mixture) -> dict[str, Any]:
     return {
         "model_size": mixture.model_size,
         "tokens": mixture.tokens,
+        **({} if mixture.risk is None else {"risk": mixture.risk}),
         "weights": shares(mixture),
         **plain_counts(mixture.blend),
         "predicted_loss": _all_digits(mixture.predicted_loss),
@@ -112,7 +115,29 @@ def _plain(mixture: Mixture) -> dict[str, Any]:
         "gap": float(f"{mixture.gap:.1e}"),
         "convex": mixture.convex,
         "notes": without_targets(mixture.notes),
+        **_plain_certainty(mixture),
     }
+
+
+def _plain_certainty(mixture: Mixture) -> dict[str, Any]:
+    """Give how sure a mixture is, where that is known."""
+    if (sure := mixture.certainty) is None:
+        return {}
+    plain = {
+        "resamples": sure.count,
+        "weights": {
+            domain: {"low": round(float(low), 4), "high": round(float(high), 4)}
+            for domain, (low, high) in zip(mixture.domains, sure.weights, strict=True)
+        },
+        "loss": {"low": _known(sure.low, 9), "high": _known(sure.high, 9)},
+        "standard_error": float(f"{sure.standard_error:.4g}"),
+        "gains": [
+            {"name": name, **{key: _known(x, 4) for key, x in vars(gain).items()}}
+            for name, gain in sure.gains.items()
+        ],
+        "notes": [{"code": note.code, "text": note.text} for note in sure.notes],
+    }
+    return {"certainty": plain}
 
 
 def _as_logged(mixture: Mixture, losses: Mapping[str, float]) -> dict[str, Any]:
@@ -139,21 +164,6 @@ def _plain_study(study: Study) -> dict[str, Any]:
             for baseline in study.baselines
         ],
     }
-    if (sure := study.certainty) is not None:
-        plain["certainty"] = {
-            "resamples": sure.count,
-            "weights": {
-                domain: {"low": round(float(low), 4), "high": round(float(high), 4)}
-                for domain, (low, high) in zip(domains, sure.weights, strict=True)
-            },
-            "loss": {"low": _digits(sure.low), "high": _digits(sure.high)},
-            "standard_error": float(f"{sure.standard_error:.4g}"),
-            "gains": [
-                {"name": name, **{key: float(f"{x:.4g}") for key, x in vars(gain).items()}}
-                for name, gain in sure.gains.items()
-            ],
-            "notes": [{"code": note.code, "text": note.text} for note in sure.notes],
-        }
     if free is not None:
         plain["unconstrained"] = {"weights": shares(free), "loss": _digits(free.loss)}
         plain["costs"] = [{"constraint": c.label, "cost": _digits(c.cost)} for c in study.costs]
@@ -187,6 +197,10 @@ def _all_digits(values: Mapping[str, float]) -> dict[str, float]:
 def _digits(value: float) -> float:
     """Round to nine digits: what is beyond them is not worth comparing."""
     return float(f"{value:.9g}")
+
+
+def _known(value: float, digits: int) -> float | None:
+    return None if np.isnan(value) else float(f"{value:.{digits}g}")
 
 
 def read_mixture(path: str | Path) -> dict[str, float]:

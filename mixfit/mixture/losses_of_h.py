@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixfit.fitting.discrepancy import DiscrepancyAt
+from mixfit.fitting.uncertainty import resampled
 from mixfit.laws.coefficients import NotContainedError, log_weights
 from mixfit.laws.formula import Formula, OuterAt, TermAt
 from mixfit.laws.power_mean import PowerMean
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.base.arrays import Array, Indices, Mask
-    from mixfit.fitting.result import Fit
+    from mixfit.fitting.result import Fit, TargetFit
     from mixfit.laws.coefficients import Coefficient
     from mixfit.laws.law import Term
 
@@ -263,22 +265,26 @@ class _Odd:
 class LossesOfH:
     """The laws of some targets, ready to be evaluated at any (N, D)."""
 
-    def __init__(self, fit: Fit, targets: Sequence[str]) -> None:
+    def __init__(self, fit: Fit, targets: Sequence[str], *, resamples: bool = False) -> None:
         """Stack the terms of a fit.
 
         Args:
             fit: the fit.
-            targets: names of its targets, in the order wanted.
+            targets: names of its t targets, in the order wanted.
+            resamples: stack the laws of all its resamples in place of its own, as so many times t
+                targets, one resample after the other.
         """
         self.k = len(fit.domains)
-        self.targets = tuple(targets)
+        own = [fit.targets[name] for name in targets]
+        fits = _resampled(fit, own) if resamples else own
+        self.count = len(fits)
         self.uses_model_size = any(fit.targets[t].form.uses_model_size for t in targets)
         self.uses_tokens = any(fit.targets[t].form.uses_tokens for t in targets)
         self.odd: list[_Odd] = []
-        self.kappas = np.ones(len(targets))
+        self.kappas = np.ones(self.count)
         rows: dict[tuple[Term, bool], list[tuple[int, Formula, Array]]] = {}
-        for index, name in enumerate(targets):
-            formula, theta = fit.targets[name].formula()
+        for index, of_target in enumerate(fits):
+            formula, theta = of_target.formula()
             if not _all_power_means(formula, theta):
                 self.odd.append(_Odd(index, formula, theta))
                 continue
@@ -286,8 +292,8 @@ class LossesOfH:
             for term in formula.law.terms:
                 inside = formula.law.under_outer(term)
                 rows.setdefault((term, inside), []).append((index, formula, theta))
-        known = [(index, fit.targets[name].discrepancy) for index, name in enumerate(targets)]
-        self.discrepancies = [(index, own) for index, own in known if own is not None]
+        known = [(index, of_target.discrepancy) for index, of_target in enumerate(fits)]
+        self.discrepancies = [(index, added) for index, added in known if added is not None]
         self.stacks = [self._stack(*key, of_term) for key, of_term in rows.items()]
 
     def _stack(self, term: Term, inside: bool, rows: list[tuple[int, Formula, Array]]) -> _Stack:
@@ -313,6 +319,17 @@ class LossesOfH:
         return LossesAt(self, N, D)
 
 
+def _resampled(fit: Fit, targets: Sequence[TargetFit]) -> list[TargetFit]:
+    """Give targets as each resample of a fit has them, one resample after the other."""
+    drawn = resampled(fit)[0]
+    each = zip(*(drawn.of(own.target) for own in targets), strict=True)
+    return [
+        own.with_params(params)
+        for of_targets in each
+        for own, params in zip(targets, of_targets, strict=True)
+    ]
+
+
 def _all_power_means(formula: Formula, theta: Array) -> bool:
     for term in formula.law.terms:
         for function in term.functions:
@@ -329,7 +346,7 @@ class LossesAt:
 
     def __init__(self, losses: LossesOfH, N: float, D: float) -> None:
         self.k = losses.k
-        self.count = len(losses.targets)
+        self.count = losses.count
         self._odd = losses.odd
         self._N, self._D = N, D
         self._logs = np.log([N, D])
@@ -343,7 +360,10 @@ class LossesAt:
                 self._constant[int(stack.inside), stack.target] += value
             else:
                 self._stacks.append(stack)
-        self._added = [(index, own.at(N, D)) for index, own in losses.discrepancies]
+        self._added = None
+        self._with_added = np.array([index for index, _ in losses.discrepancies], int)
+        if losses.discrepancies:
+            self._added = DiscrepancyAt.stacked([own.at(N, D) for _, own in losses.discrepancies])
         has_outer = {i for stack in losses.stacks if stack.inside for i in stack.target}
         self._powered = np.array(sorted(has_outer), int)
         self._kappa = losses.kappas[self._powered]
@@ -362,8 +382,8 @@ class LossesAt:
         values[self._powered] += self._outer(sums).value
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
-        for target, added in self._added:
-            values[target] += added.value(h)
+        if self._added is not None:
+            values[self._with_added] += self._added.value(h)
         return values
 
     def gradients(self, h: Array) -> tuple[Array, Array]:
@@ -374,9 +394,9 @@ class LossesAt:
         for odd in self._odd:
             values[odd.target] += odd.value(h, self._N, self._D)
             gradients[odd.target] += odd.gradient(h[None], self._N, self._D)[0]
-        for target, added in self._added:
-            values[target] += added.value(h)
-            gradients[target] += added.gradient(h)
+        if self._added is not None:
+            values[self._with_added] += self._added.value(h)
+            gradients[self._with_added] += self._added.gradient(h)
         return values, gradients
 
     def _at(self, h: Array) -> tuple[Array, Array, OuterAt, Array, list[_StackAt]]:
@@ -410,8 +430,8 @@ class LossesAt:
         curvature += slopes.T @ ((weights[self._powered] * outer.bend)[:, None] * slopes)
         for odd in self._odd:
             curvature += weights[odd.target] * odd.curvature(h, self._N, self._D)
-        for target, added in self._added:
-            curvature += weights[target] * added.curvature(h)
+        if self._added is not None:
+            curvature += self._added.summed(weights[self._with_added]).curvature(h)
         return curvature
 
     def convex(self, allowed: Mask) -> Mask:
@@ -428,6 +448,5 @@ class LossesAt:
         proven[self._powered] &= self._kappa > 0
         for odd in self._odd:
             proven[odd.target] = False
-        for target, _ in self._added:
-            proven[target] = False
+        proven[self._with_added] = False
         return proven

@@ -6,7 +6,7 @@ The functions that `mixfit.simplex.minimise` takes, made of `mixfit.mixture.loss
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,27 +15,37 @@ if TYPE_CHECKING:
     from mixfit.mixture.losses_of_h import LossesAt
 
 _SMALLEST = 1e-300
+_LEAST = 1e-9  # a standard deviation, in units of the loss: it has no slope at 0
+MEAN, UPPER = "mean", "upper"
+RISKS = (MEAN, UPPER)  # what is minimised over resamples, in place of the loss of the fit
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedLoss:
     """``sum_j w_j L_j(h) + strength KL(h || prior)``, eq. (13) with a pull.
 
+    Over resamples the first part is one number F_r for each of them, and what counts is
+    ``mean_r F_r + above sd_r F_r``: their mean, or an upper quantile of the normal distribution
+    with their mean and standard deviation. The sample's own quantile has a kink wherever resamples
+    change places; this is smooth.
+
     Attributes:
-        losses: the losses L_j.
+        losses: the losses L_j, (t,), or those of r resamples one after the other, (r t,).
         weights: (t,) w_j.
         prior: (k,), or None where nothing pulls. Where it is 0, h must be.
         strength: of the pull.
+        above: how many standard deviations over resamples count beside the mean.
     """
 
     losses: LossesAt
     weights: Array
     prior: Array | None = None
     strength: float = 0.0
+    above: float = 0.0
 
     def loss(self, h: Array) -> float:
         """Give the first part."""
-        return float(self.weights @ self.losses.values(h))
+        return self._over(self.losses.values(h)).value
 
     def value(self, h: Array) -> float:
         """Give the value at h (k,)."""
@@ -44,29 +54,79 @@ class WeightedLoss:
     def gradient(self, h: Array) -> tuple[float, Array]:
         """Give the value and the gradient (k,)."""
         values, gradients = self.losses.gradients(h)
-        slope = self.weights @ gradients
+        over = self._over(values)
+        slope = over.weights @ gradients
         if self.prior is not None:
             held = self.prior > 0
             log_ratio = np.log(np.maximum(h[held], _SMALLEST)) - np.log(self.prior[held])
             slope[held] += self.strength * log_ratio
-        return float(self.weights @ values) + self._pull(h), slope
+        return over.value + self._pull(h), slope
 
     def curvature(self, h: Array) -> Array:
         """Give the second derivatives (k, k)."""
-        curvature = self.losses.curvature(h, self.weights)
+        if self.above:
+            values, gradients = self.losses.gradients(h)
+            over = self._over(values)
+            curvature = self.losses.curvature(h, over.weights) + self._bend(over, gradients)
+        else:
+            curvature = self.losses.curvature(h, self._even)
         if self.prior is not None:
             curvature = curvature + np.diag(self.strength / np.maximum(h, 1e-100))
         return curvature
 
     def convex(self, allowed: Mask) -> bool:
         """Tell whether it is proven convex where only the domains allowed (k,) have weight."""
-        return bool(self.losses.convex(allowed)[self.weights > 0].all())
+        proven = self.losses.convex(allowed)[self._even > 0].all()
+        return bool(proven) and not self.above
+
+    @property
+    def _even(self) -> Array:
+        """The weight of each loss in the mean over resamples, (r t,)."""
+        count = self.losses.count // len(self.weights)
+        return np.tile(self.weights / count, count)
+
+    def _over(self, values: Array) -> _Over:
+        """Put the losses, (r t,), together."""
+        if not self.above:
+            return _Over(float(self._even @ values), self._even, np.zeros(1), _LEAST)
+        each = values.reshape(-1, len(self.weights)) @ self.weights
+        mean = float(each.mean())
+        away = each - mean
+        deviation = float(np.sqrt(away @ away / len(away) + _LEAST**2))
+        shares = (1.0 + self.above * away / deviation) / len(each)
+        weights = np.outer(shares, self.weights).ravel()
+        return _Over(mean + self.above * deviation, weights, away, deviation)
+
+    def _bend(self, over: _Over, gradients: Array) -> Array:
+        """Give what the standard deviation adds to the second derivatives of the losses."""
+        count = len(over.away)
+        slopes = self.weights @ gradients.reshape(count, len(self.weights), -1)
+        slopes = slopes - slopes.mean(axis=0)
+        own = over.away @ slopes / (count * over.deviation)
+        spread = slopes.T @ slopes / count - np.outer(own, own)
+        return np.asarray(self.above * spread / over.deviation)
 
     def _pull(self, h: Array) -> float:
         if self.prior is None:
             return 0.0
         held = (self.prior > 0) & (h > 0)
         return self.strength * float(h[held] @ np.log(h[held] / self.prior[held]))
+
+
+class _Over(NamedTuple):
+    """Losses put together.
+
+    Attributes:
+        value: what counts.
+        weights: its derivatives in the losses, (r t,).
+        away: of each resample from their mean, (r,).
+        deviation: their standard deviation.
+    """
+
+    value: float
+    weights: Array
+    away: Array
+    deviation: float
 
 
 @dataclass(frozen=True, eq=False)

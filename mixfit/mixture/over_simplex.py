@@ -10,7 +10,6 @@ import numpy as np
 
 from mixfit.base.errors import UsageError
 from mixfit.base.shown import Drawn
-from mixfit.mixture.losses_of_h import LossesOfH
 from mixfit.mixture.result import jensen_shannon
 from mixfit.runs.transforms import titled
 
@@ -170,9 +169,7 @@ def map_targets(
     budget = ""
     for weights in w:
         wanted = {d: float(x) for d, x in zip(domains, weights, strict=True) if x > 0}
-        asked = replace(
-            question, target_weights=wanted, wanted=LossesOfH(question.fit, list(wanted))
-        )
+        asked = replace(question, target_weights=wanted)
         mixture = asked.at(model_size, tokens).best(found[-1:])
         found.append(mixture.weights)
         budget = mixture.budget

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +22,11 @@ import numpy as np
 from mixfit.base.errors import Note, UsageError, nearest, parameter
 from mixfit.base.numbers import short
 from mixfit.base.targets import target_weights
-from mixfit.mixture.certainty import certainty_of
+from mixfit.mixture.caveats import notes_on_errors, notes_on_worse, worse_targets
+from mixfit.mixture.certainty import OverResamples
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
 from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
-from mixfit.mixture.losses_of_h import LossesOfH
+from mixfit.mixture.objective import RISKS
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
 
@@ -46,6 +48,7 @@ def optimize(
     targets: Mapping[str, float] | Sequence[str] | None = None,
     constraints: Constraints | None = None,
     observed: Array | None = None,
+    risk: str | None = None,
 ) -> Mixture:
     """Find the mixture with the lowest predicted loss for one budget.
 
@@ -56,12 +59,14 @@ def optimize(
         targets: names or globs, or these to their weights; by default all alike.
         constraints: what the mixture must obey.
         observed: (m, k) mixtures to start from too.
+        risk: of a fit with resamples, what to minimise over them: ``mean``, the mean loss, or
+            ``upper``, its upper 90% quantile. By default it is the loss that the fit predicts.
 
     Raises:
         UsageError: a name is unknown, a number is missing or of no use, or the constraints cannot
             hold together.
     """
-    return Planner(fit, targets, constraints, observed).best(model_size, tokens)
+    return Planner(fit, targets, constraints, observed, risk).best(model_size, tokens)
 
 
 class Planner:
@@ -73,12 +78,15 @@ class Planner:
         targets: Mapping[str, float] | Sequence[str] | None = None,
         constraints: Constraints | None = None,
         observed: Array | None = None,
+        risk: str | None = None,
     ) -> None:
         """Check what does not depend on the budget; arguments as in `optimize`.
 
         Raises:
-            UsageError: a name is unknown or a number is of no use.
+            UsageError: a name is unknown or a number is of no use, or there are no resamples that a
+                risk could be over.
         """
+        _check_risk(risk, fit)
         weights = target_weights(tuple(fit.targets), targets)
         asked = constraints or Constraints()
         check_pull(asked)
@@ -94,8 +102,7 @@ class Planner:
             prior=mixture(asked.prior, "prior") if asked.pulls else None,
             reference=mixture(asked.no_worse_than_mixture, "no_worse_than_mixture"),
             observed=np.zeros((0, len(fit.domains))) if observed is None else observed,
-            wanted=LossesOfH(fit, list(weights)),
-            everything=LossesOfH(fit, list(fit.targets)),
+            risk=risk,
         )
 
     def best(self, model_size: float | None = None, tokens: float | None = None) -> Mixture:
@@ -223,22 +230,34 @@ class Planner:
     def each_target(
         self, model_size: float | None = None, tokens: float | None = None
     ) -> tuple[PureTarget, ...]:
-        """Find the best mixture for every target alone (Fig. 7), under the same constraints."""
+        """Find the best mixture for every target alone (Fig. 7), under the same constraints.
+
+        Where the fit was resampled, with how sure each is.
+        """
         each = []
         domains = self.question.domains
         for target in self.question.target_weights:
-            alone = replace(
-                self.question,
-                target_weights={target: 1.0},
-                wanted=LossesOfH(self.question.fit, [target]),
-            )
+            alone = replace(self.question, target_weights={target: 1.0})
             mixture = alone.at(model_size, tokens).best()
+            if self.question.fit.resamples is not None:
+                mixture = replace(mixture, certainty=OverResamples(alone).certainty(mixture))
             distance = None
             if target in domains:
                 corner = np.eye(len(domains))[domains.index(target)]
                 distance = jensen_shannon(corner, mixture.weights)
             each.append(PureTarget(target, mixture, distance))
         return tuple(each)
+
+    @cached_property
+    def _over_resamples(self) -> OverResamples:
+        return OverResamples(self.question)
+
+    def with_certainty(self, mixtures: Sequence[Mixture]) -> tuple[Mixture, ...]:
+        """Say how sure best mixtures of this planner's are, where the fit was resampled."""
+        if self.question.fit.resamples is None:
+            return tuple(mixtures)
+        sure = self._over_resamples.certainty
+        return tuple(replace(mixture, certainty=sure(mixture)) for mixture in mixtures)
 
     def study(
         self,
@@ -252,8 +271,9 @@ class Planner:
 
         Args:
             mixture: the best mixture.
-            baselines: name to mixture (k,), beside the uniform, the best observed and, where it is
-                known what there is of every domain, the proportional one and UniMax.
+            baselines: name to mixture (k,), beside the uniform, the best observed, with a risk that
+                of the lowest prediction and, where it is known what there is of every domain, the
+                proportional one and UniMax.
             least_change: a mixture (k,) in use, to find the nearest to it that is nearly as good.
             within: the share of the best loss that this one may give up.
 
@@ -266,6 +286,9 @@ class Planner:
         compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
         observed = here.best_observed()
         compared += [] if observed is None else [observed]
+        if self.question.risk is not None:
+            plain = replace(self.question, risk=None).at(*budget).best([mixture.weights])
+            compared.append(here.baseline("lowest prediction", plain.weights))
         asked, domains = self.question.constraints, self.question.domains
         for name, h in (
             (PROPORTIONAL, proportional(asked, domains)),
@@ -273,7 +296,8 @@ class Planner:
         ):
             if h is not None and name not in (baselines or {}):
                 compared.append(here.baseline(name, h))
-        compared += [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        own = [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        compared += own
         nearest_one = None
         if least_change is not None:
             if not 0 < within < 1:
@@ -283,17 +307,36 @@ class Planner:
                 )
             nearest_one = here.least_change(mixture, least_change, within)
         constrained = self.question.constraints.any
+        worse = worse_targets(mixture, own or compared[:1])
+        notes = [*notes_on_worse(mixture, worse, own or compared[:1])]
         certainty = None
-        if self.question.fit.resamples is not None:
-            certainty = certainty_of(self.question, mixture, compared)
+        if self.question.fit.resamples is None:
+            notes += notes_on_errors(self.question.fit, mixture, compared)
+        else:
+            certainty = self._over_resamples.certainty(mixture, compared)
         return Study(
-            mixture=mixture,
+            mixture=replace(mixture, notes=(*mixture.notes, *notes), certainty=certainty),
             ranges=here.ranges(mixture),
             baselines=tuple(compared),
             unconstrained=self.question.unconstrained().at(*budget).best() if constrained else None,
             costs=here.costs(mixture) if constrained else (),
             least_change=nearest_one,
-            certainty=certainty,
+            worse=worse,
+        )
+
+
+def _check_risk(risk: str | None, fit: Fit) -> None:
+    if risk is None:
+        return
+    if risk not in RISKS:
+        raise UsageError(
+            f"{parameter('risk')} {risk}: there is no such risk.{nearest(risk, RISKS)} There are"
+            f" {', '.join(RISKS)}."
+        )
+    if fit.resamples is None:
+        raise UsageError(
+            f"{parameter('risk')} {risk} is over resamples, and the fit has none. Make it with"
+            " 'mixfit fit --resamples 200'."
         )
 
 

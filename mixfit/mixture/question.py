@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
-from mixfit.fitting.diagnosis import outside_notes
+from mixfit.fitting.uncertainty import widening
+from mixfit.mixture.caveats import notes_on_passes, notes_outside
 from mixfit.mixture.constraints import (
     Constraints,
     Item,
@@ -17,24 +20,24 @@ from mixfit.mixture.constraints import (
     polytope_of,
     smallest_clash,
 )
-from mixfit.mixture.objective import AsGood, LossLimits, WeightedLoss
+from mixfit.mixture.losses_of_h import LossesOfH
+from mixfit.mixture.objective import UPPER, AsGood, LossLimits, WeightedLoss
 from mixfit.mixture.result import Baseline, Cost, LeastChange, Mixture
 from mixfit.runs.transforms import as_logged
 from mixfit.simplex.minimise import InfeasibleError, minimise, most_slack, widest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
-    from mixfit.mixture.losses_of_h import LossesOfH
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
 
 _MOST_OBSERVED = 3  # observed mixtures that are started from, those with the lowest objective
 _LIMIT_ACTIVE = 1e-6
+_UPPER_QUANTILE = NormalDist().inv_cdf(0.9)
 _FLAT = 1e-3  # mixtures whose objective is higher by this share are as good
-_OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,8 @@ class Question:
         prior: (k,) what the mixture is pulled towards, or None.
         reference: (k,) the mixture that no target may be worse than, or None.
         observed: (m, k) mixtures of the runs.
-        wanted: the laws of the targets in `target_weights`.
-        everything: the laws of all targets.
+        risk: one of `mixfit.mixture.objective.RISKS`, to minimise that over resamples of the fit;
+            None for the loss that the fit predicts.
     """
 
     fit: Fit
@@ -58,8 +61,27 @@ class Question:
     prior: Array | None
     reference: Array | None
     observed: Array
-    wanted: LossesOfH
-    everything: LossesOfH
+    risk: str | None = None
+
+    @cached_property
+    def wanted(self) -> LossesOfH:
+        """The laws of the targets in `target_weights`."""
+        if self.risk is None and [*self.target_weights] == [*self.fit.targets]:
+            return self.everything
+        return LossesOfH(self.fit, list(self.target_weights), resamples=self.risk is not None)
+
+    @cached_property
+    def above(self) -> float:
+        """How many standard deviations over resamples count beside their mean."""
+        if self.risk != UPPER:
+            return 0.0
+        wide = [widening(self.fit, target) for target in self.target_weights]
+        return _UPPER_QUANTILE * float(np.mean(wide))
+
+    @cached_property
+    def everything(self) -> LossesOfH:
+        """The laws of all targets."""
+        return LossesOfH(self.fit, list(self.fit.targets))
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -105,8 +127,11 @@ class BudgetSearch:
             np.array(list(question.target_weights.values())),
             question.prior,
             question.constraints.kl if question.prior is not None else 0.0,
+            question.above,
         )
-        self.items = linear_items(question.constraints, question.domains, tokens)
+        self.items = linear_items(
+            question.constraints, question.domains, tokens, question.fit.data.weights
+        )
         self.polytope = feasible_polytope(self.items, len(question.domains))
         self.all = question.everything.at(self._N, self._D)
         self._loss_limits = self._largest_losses()
@@ -119,11 +144,13 @@ class BudgetSearch:
     def baseline(self, name: str, h: Array) -> Baseline:
         """Predict the losses of a mixture (k,)."""
         losses = self.predicted(h)
-        loss = sum(w * losses[target] for target, w in self.question.target_weights.items())
-        return Baseline(name, h, losses, loss)
+        return Baseline(name, h, losses, self._weighted(losses))
+
+    def _weighted(self, losses: Mapping[str, float]) -> float:
+        return sum(w * losses[target] for target, w in self.question.target_weights.items())
 
     def best_observed(self) -> Baseline | None:
-        """Find the observed mixture with the lowest predicted loss."""
+        """Find the observed mixture with the lowest predicted loss, or risk where one is asked."""
         observed = self.question.observed
         if not len(observed):
             return None
@@ -142,14 +169,14 @@ class BudgetSearch:
             UsageError: no mixture of the domains that the other has comes so near the best loss.
         """
         loss = replace(self.objective, prior=None, strength=0.0)
-        change = replace(self.objective, weights=0.0 * loss.weights, prior=start, strength=1.0)
+        change = WeightedLoss(loss.losses, 0.0 * loss.weights, start, strength=1.0)
         lacking = [
             Item("least_change", f"gives {domain} no weight", (index,), 0.0, 0.0)
             for index, domain in enumerate(self.question.domains)
             if start[index] == 0
         ]
         polytope = polytope_of([*self.items, *lacking], len(self.question.domains))
-        as_good = AsGood(loss, mixture.loss * (1.0 + within), self._every_limit)
+        as_good = AsGood(loss, loss.value(mixture.weights) * (1.0 + within), self._every_limit)
         allowed = polytope.upper > 0
         limits = self._every_limit
         convex = loss.convex(allowed) and (limits is None or limits.convex(allowed))
@@ -162,13 +189,14 @@ class BudgetSearch:
                 f"gives no weight, has a loss within {100 * within:g}% of the best. Give them some "
                 f"weight, or more room by {parameter('within')}."
             ) from None
+        predicted = self.predicted(found.h)
         return LeastChange(
             weights=found.h,
             start=start,
             within=within,
             divergence=max(found.value, 0.0),
-            predicted_loss=self.predicted(found.h),
-            loss=loss.loss(found.h),
+            predicted_loss=predicted,
+            loss=self._weighted(predicted),
         )
 
     def _largest_losses(self) -> dict[str, float]:
@@ -186,6 +214,11 @@ class BudgetSearch:
         assert inside is not None
         predicted = self.predicted(inside.centre)
         wrong = [target for target, loss in predicted.items() if not np.isfinite(loss)]
+        if not wrong and not np.isfinite(self.objective.value(inside.centre)):
+            raise UsageError(
+                "resamples of the fit predict losses that are not finite numbers, so that"
+                f" {parameter('risk')} has no meaning. Fit a smaller law, or leave it out."
+            )
         if wrong or not np.isfinite(list(self._loss_limits.values())).all():
             named = ", ".join(wrong or self._loss_limits)
             raise UsageError(
@@ -273,30 +306,28 @@ class BudgetSearch:
         return f"{target}={limit:.4g}"
 
     def _mixture(self, optimum: Optimum) -> Mixture:
+        predicted = self.predicted(optimum.h)
         mixture = Mixture(
             domains=self.question.domains,
             weights=optimum.h,
             model_size=self.model_size,
             tokens=self.tokens,
             target_weights=self.question.target_weights,
-            predicted_loss=self.predicted(optimum.h),
-            loss=self.objective.loss(optimum.h),
+            predicted_loss=predicted,
+            loss=self._weighted(predicted),
             objective=optimum.value,
             gap=optimum.gap,
             convex=optimum.convex,
             available=dict(self.question.constraints.available),
             transforms=self.question.fit.data.columns.transforms or {},
+            risk=self.question.risk,
         )
         return replace(mixture, notes=tuple(self._notes(mixture)))
 
     def _notes(self, mixture: Mixture) -> Iterable[Note]:
         question = self.question
-        data = question.fit.data
-        if question.everything.uses_model_size and self.model_size is not None:
-            yield from outside_notes(self.model_size, data.model_size, "size", "model-size", "")
-        if question.everything.uses_tokens and self.tokens is not None:
-            yield from outside_notes(self.tokens, data.tokens, "length", "tokens", " tokens")
-        yield from self._weight_notes(mixture.weights)
+        yield from notes_outside(question.fit, mixture)
+        yield from notes_on_passes(mixture)
         if not any(fit.form.mixture_groups for fit in question.fit.targets.values()):
             text = f"the {question.fit.law.name} law does not depend on the mixture: any is as good"
             yield Note("any-mixture", text)
@@ -307,19 +338,6 @@ class BudgetSearch:
                 "the search stopped before it could certify this mixture"
             )
             yield Note("not-certified", text)
-
-    def _weight_notes(self, h: Array) -> Iterable[Note]:
-        outside = []
-        for domain, weight in zip(self.question.domains, h, strict=True):
-            fitted = self.question.fit.data.weights[domain]
-            if not fitted.min - _OUTSIDE <= weight <= fitted.max + _OUTSIDE:
-                outside.append(
-                    f"{domain} {100 * weight:.1f}% (runs: {100 * fitted.min:.1f} to "
-                    f"{100 * fitted.max:.1f}%)"
-                )
-        if outside:
-            text = "weights outside of what the runs had: " + ", ".join(outside)
-            yield Note("weight-outside", text)
 
     def _prior_notes(self) -> Iterable[Note]:
         prior = self.question.prior
@@ -369,6 +387,6 @@ class BudgetSearch:
                 costs.append(Cost(f"--no-worse-than {self._limit_text(target)}", max(fall, 0.0)))
         if self.question.prior is not None:
             plain = replace(self.objective, prior=None, strength=0.0)
-            fall = mixture.loss - lowest(plain, self.polytope, self._every_limit)
+            fall = plain.value(h) - lowest(plain, self.polytope, self._every_limit)
             costs.append(Cost(f"--kl {self.question.constraints.kl:g}", max(fall, 0.0)))
         return tuple(costs)

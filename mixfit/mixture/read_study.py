@@ -90,6 +90,8 @@ def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
         convex=stored.convex,
         notes=stored.notes,
         transforms=fit.data.columns.transforms or {},
+        risk=stored.risk,
+        certainty=None if stored.certainty is None else _certainty(path, fit, stored.certainty),
     )
     free = stored.unconstrained
     return Study(
@@ -101,7 +103,6 @@ def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
         ),
         unconstrained=None if free is None else mixture(free.weights, free.loss),
         costs=tuple(Cost(cost.constraint, cost.cost) for cost in stored.costs or ()),
-        certainty=None if stored.certainty is None else _certainty(path, fit, stored.certainty),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mixfit.mixture.certainty import Certainty
 
 CERTIFIED = 1e-6  # of the objective
+_PINNED = 0.1  # a weight that can move by less is pinned
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Mixture(Shown, Drawn):
         target_weights: target to its weight in the objective; they sum to 1.
         predicted_loss: target to loss, for all targets of the fit.
         loss: the weighted loss.
-        objective: what was minimised: the loss, and the pull towards a prior.
+        objective: what was minimised: the loss, or a risk, and the pull towards a prior.
         gap: the certificate, in units of the objective (see `mixfit.simplex.certificate`).
         convex: whether the problem is proven convex: then no mixture that obeys the constraints
             has an objective lower by more than the gap. If not, this is the best end of several
@@ -45,6 +46,9 @@ class Mixture(Shown, Drawn):
         available: domain to the unique tokens that there are of it, where that is known.
         transforms: target to what was fitted in place of its values, if that is another (see
             `mixfit.runs.transforms`).
+        risk: what was minimised over resamples of the fit in place of the loss that it predicts,
+            ``mean`` or ``upper``; None for that loss.
+        certainty: over resamples of the fit, where it has some and it was asked for.
     """
 
     domains: tuple[str, ...]
@@ -60,6 +64,8 @@ class Mixture(Shown, Drawn):
     notes: tuple[Note, ...] = ()
     available: dict[str, float] = field(default_factory=dict)
     transforms: Mapping[str, str] = field(default_factory=dict)
+    risk: str | None = None
+    certainty: Certainty | None = None
 
     @property
     def blend(self) -> Blend:
@@ -130,6 +136,40 @@ class Baseline:
     loss: float
 
 
+@dataclass(frozen=True)
+class Worse:
+    """A target whose loss is much higher than with another mixture.
+
+    Attributes:
+        target: its name.
+        baseline: the name of the other mixture.
+        percent: by how much it is higher, of the loss with the other.
+    """
+
+    target: str
+    baseline: str
+    percent: float
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """How far a weight can go: over resamples, and while the objective stays within 0.1%.
+
+    Attributes:
+        domain: its name.
+        low: the lower end of both ranges together.
+        high: the upper end.
+        by_runs: whether the resamples leave it open, by more than 10 points.
+        by_loss: whether the objective does.
+    """
+
+    domain: str
+    low: float
+    high: float
+    by_runs: bool
+    by_loss: bool
+
+
 @dataclass(frozen=True, eq=False)
 class LeastChange:
     """The mixture nearest to one in use whose loss is hardly higher than the best.
@@ -179,7 +219,8 @@ class Study(Shown, Drawn):
         costs: what each constraint that the mixture leans on costs.
         least_change: the mixture nearest to one in use that is nearly as good, where one is asked
             for.
-        certainty: over resamples of the fit, where it has some.
+        worse: the targets that become much worse than with the baselines given, or with the uniform
+            mixture where none are.
     """
 
     mixture: Mixture
@@ -188,7 +229,27 @@ class Study(Shown, Drawn):
     unconstrained: Mixture | None
     costs: tuple[Cost, ...]
     least_change: LeastChange | None = None
-    certainty: Certainty | None = None
+    worse: tuple[Worse, ...] = ()
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """How sure the best mixture is, with what it gains over the baselines."""
+        return self.mixture.certainty
+
+    @property
+    def freedom(self) -> tuple[Freedom, ...]:
+        """How far each weight can go; nothing where the fit was not resampled."""
+        if self.certainty is None:
+            return ()
+        found = []
+        for index, domain in enumerate(self.mixture.domains):
+            by_runs, by_loss = self.certainty.weights[index], self.ranges[index]
+            low, high = min(by_runs[0], by_loss[0]), max(by_runs[1], by_loss[1])
+            open_ = [bool(np.diff(ends)[0] > _PINNED) for ends in (by_runs, by_loss)]
+            if high - low > _PINNED and not any(open_):
+                open_ = [True, True]  # neither alone
+            found.append(Freedom(domain, float(low), float(high), *open_))
+        return tuple(found)
 
     @property
     def blend(self) -> Blend:

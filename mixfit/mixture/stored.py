@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mixfit.base.errors import Note  # noqa: TC001, the mixture file is read by its type
-from mixfit.base.plain import Omitted  # noqa: TC001, likewise
+from mixfit.base.plain import Blank, Omitted  # noqa: TC001, likewise
 from mixfit.fitting.result import Range  # noqa: TC001, likewise
 
 
@@ -62,8 +62,8 @@ class StoredChange:
 class StoredEnds:
     """The ends of a 90% interval."""
 
-    low: float
-    high: float
+    low: Blank
+    high: Blank
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class StoredGain:
 
     name: str
     mean: float
-    low: float
-    high: float
-    probability: float
+    low: Blank
+    high: Blank
+    probability: Blank
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class StoredMixture:
     target: Omitted[str] = None
     model_size: float | None
     tokens: float | None
+    risk: Omitted[str] = None
     weights: dict[str, float]
     domain_tokens: Omitted[dict[str, float]] = None
     passes: Omitted[dict[str, float]] = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note
-from mixfit.base.numbers import counted, fixed, measured, number
+from mixfit.base.numbers import counted, fixed, measured, number, short
 from mixfit.reports.report import Grid, Report, remarks_of
 from mixfit.runs.runs import describe
 from mixfit.runs.transforms import titled
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.fitting.result import Choice, Fit, FitData
+    from mixfit.fitting.trimmed import Trim
     from mixfit.reports.report import Block
     from mixfit.runs.runs import Runs
 
@@ -35,6 +36,8 @@ def report_fit(fit: Fit, runs: Runs | None = None) -> Report:
     blocks: list[Block] = [f"{fit.law.name} law on {data}", "", _parameters(fit), ""]
     if fit.selection is not None and fit.selection.candidates:
         blocks += [candidates(fit.selection), ""]
+    if fit.trim is not None:
+        blocks += [_cuts(fit.trim), ""]
     return Report(tuple(blocks), remarks_of((*fit.notes, *_shorter(own))))
 
 
@@ -50,6 +53,19 @@ def _shorter(notes: Sequence[Note]) -> list[Note]:
         " the fit file names them"
     )
     return [*(note for note in notes if note.code != _UNPINNED), Note("not-pinned", text)]
+
+
+def _cuts(trim: Trim) -> Grid:
+    """Lay out the rows that were tried, and how well each predicted what was held out."""
+    rows = []
+    for cut in trim.cuts:
+        gap = ("", "", "chosen")
+        if cut is not trim.chosen:
+            gap = _blank(cut.difference, sign=True), _blank(cut.standard_error), ""
+        cells = short(cut.model_size), short(cut.tokens), f"{cut.rows:,}", _blank(cut.mre)
+        rows.append((*cells, *gap))
+    headers = ("parameters\nfrom", "tokens\nfrom", "rows\nfitted", f"{trim.tests}:\nMRE %")
+    return Grid((*headers, "difference\n%", "±", ""), tuple(rows), left=(6,))
 
 
 def candidates(selection: Choice) -> Grid:

@@ -16,11 +16,23 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
-    from mixfit.mixture.result import Baseline, LeastChange, Mixture, PureTarget, Study
+    from mixfit.mixture.certainty import Certainty
+    from mixfit.mixture.result import (
+        Baseline,
+        Freedom,
+        LeastChange,
+        Mixture,
+        PureTarget,
+        Study,
+        Worse,
+    )
     from mixfit.reports.report import Block
 
     _Other = Mixture | Baseline | LeastChange
 
+_PINNED = "pinned to 10 points"
+_BY_RUNS, _BY_LOSS = "the runs leave that open", "the loss hardly depends on that"
+_RISKS = {"mean": "lowest mean", "upper": "lowest upper 90% quantile"}
 _ALIKE = 2  # notes that differ only in numbers
 
 
@@ -79,7 +91,7 @@ def report_study(study: Study, title: str = "") -> Report:
         rows.append((domain, first, *own, f"{low:.1f} to {high:.1f}", *sure, *rest))
     losses = (fixed(other.loss, 4) for other in others.values())
     sure = [] if certainty is None else ["over\nresamples"]
-    ends = [] if certainty is None else [f"{certainty.low:.3f} to {certainty.high:.3f}"]
+    ends = [] if certainty is None else [_ends(certainty)]
     headers = ("domain", "h* %", *counts, "as good\nwithin 0.1%", *sure, *_headers(others))
     weights = Grid(
         headers=headers,
@@ -99,13 +111,12 @@ def report_study(study: Study, title: str = "") -> Report:
     blocks = (
         *_after(first_line),
         *_after(weights),
-        *_after(*_losses(mixture, others)),
+        *_after(*_losses(mixture, others, study.worse)),
         *_after(*_certainty(study)),
         *_after(*_costs(study)),
         *_after(*_change(study)),
     )
-    notes = () if certainty is None else remarks_of(certainty.notes)
-    return Report(blocks, (*_remarks([mixture]), *notes))
+    return Report(blocks, _remarks([mixture]))
 
 
 def _span(ends: Array) -> str:
@@ -121,33 +132,56 @@ def _certainty(study: Study) -> list[Block]:
         (
             name,
             fixed(gain.mean, sign=True),
-            f"{gain.low:.2f} to {gain.high:.2f}",
-            f"{100 * gain.probability:.0f}",
+            f"{gain.low:.2f} to {gain.high:.2f}" if gain.low == gain.low else "",
+            fixed(100 * gain.probability, 0),
         )
         for name, gain in certainty.gains.items()
     )
     grid = Grid(("h* against", "lower loss\n%", "90% interval", "better with\nprobability %"), rows)
-    order = np.argsort(certainty.weights[:, 1] - certainty.weights[:, 0], kind="stable")
-    named = [f"{study.mixture.domains[i]} {_span(100 * certainty.weights[i])}%" for i in order]
-    sentence = f"over {certainty.count} resamples {named[0]} is pinned best, {named[-1]} least"
-    return [grid, "", sentence]
+    return [grid, "", _in_words(study)]
+
+
+def _ends(certainty: Certainty) -> str:
+    """Write the interval of the loss; nothing where it is not known."""
+    known = not np.isnan(certainty.low)
+    return f"{certainty.low:.3f} to {certainty.high:.3f}" if known else ""
+
+
+def _in_words(study: Study) -> str:
+    """Say which weights are pinned and which are free, and why."""
+    assert study.certainty is not None
+    groups: dict[str, list[str]] = {}
+    for own in study.freedom:
+        span = f"{own.domain} ({_span(100 * np.array([own.low, own.high]))}%)"
+        groups.setdefault(_free(own), []).append(span)
+    clauses = []
+    for what, named in sorted(groups.items(), key=lambda group: group[0] != _PINNED):
+        listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+        clauses.append(f"{listed} {'is' if len(named) == 1 else 'are'} {what}")
+    about = f"over {study.certainty.count} resamples and within 0.1% of the loss"
+    return f"{about}: {'; '.join(clauses)}"
+
+
+def _free(own: Freedom) -> str:
+    why = [_BY_RUNS] * own.by_runs + [_BY_LOSS] * own.by_loss
+    return f"free, as {' and '.join(why)}" if why else _PINNED
 
 
 def report_grid(mixtures: Sequence[Mixture], title: str) -> Report:
     """Report on the best mixtures for several budgets, with what the predictions come from."""
-    rows = (
-        (
-            "" if m.model_size is None else short(m.model_size),
-            "" if m.tokens is None else short(m.tokens),
-            *percentages(m.weights),
-            fixed(m.loss, 4),
-        )
-        for m in mixtures
-    )
+    budgets = [
+        tuple("" if x is None else short(x) for x in (m.model_size, m.tokens)) for m in mixtures
+    ]
+    rows = [
+        (*budget, *percentages(m.weights), fixed(m.loss, 4))
+        for budget, m in zip(budgets, mixtures, strict=True)
+    ]
     headers = ("parameters", "tokens", *mixtures[0].domains, "loss")
     first_line = f"{title}: {len(mixtures)} budgets; {_aims(mixtures[0])}; h* in %"
-    blocks = (*_after(first_line), *_after(Grid(headers, tuple(rows), left=())))
-    return Report(blocks, _remarks(mixtures))
+    grids = (Grid(headers, tuple(rows), left=()), *_intervals(headers, mixtures, budgets))
+    return Report(
+        (*_after(first_line), *(b for grid in grids for b in _after(grid))), _remarks(mixtures)
+    )
 
 
 def report_pure(pure: Sequence[PureTarget], title: str) -> Report:
@@ -164,8 +198,32 @@ def report_pure(pure: Sequence[PureTarget], title: str) -> Report:
     first = pure[0].mixture
     headers = ("target", *first.domains, "loss", "JS distance\nto its corner")
     first_line = f"{title}: {_budget(first)}; h* in % for each target alone"
-    blocks = (*_after(first_line), *_after(Grid(headers, tuple(rows))))
-    return Report(blocks, _remarks([entry.mixture for entry in pure]))
+    mixtures = [entry.mixture for entry in pure]
+    grids = (
+        Grid(headers, tuple(rows)),
+        *_intervals(headers[:-1], mixtures, [(entry.target,) for entry in pure], left=(0,)),
+    )
+    return Report(
+        (*_after(first_line), *(b for grid in grids for b in _after(grid))), _remarks(mixtures)
+    )
+
+
+def _intervals(
+    headers: tuple[str, ...],
+    mixtures: Sequence[Mixture],
+    labels: Sequence[tuple[str, ...]],
+    left: tuple[int, ...] = (),
+) -> list[Grid]:
+    """Lay out the 90% intervals of the weights and losses of mixtures, where they are known."""
+    rows = [
+        (*label, *(_span(100 * ends) for ends in m.certainty.weights), _ends(m.certainty))
+        for label, m in zip(labels, mixtures, strict=True)
+        if m.certainty is not None
+    ]
+    if not rows:
+        return []
+    words = ("90% intervals\nover resamples", *headers[1:])
+    return [Grid(words, tuple(rows), left=left)]
 
 
 def _after(*blocks: Block) -> tuple[Block, ...]:
@@ -184,10 +242,12 @@ def _budget(mixture: Mixture) -> str:
 def _aims(mixture: Mixture) -> str:
     weights = mixture.target_weights
     if len(weights) == 1:
-        return f"target {next(iter(weights))}"
-    if max(weights.values()) - min(weights.values()) < 1e-12:
-        return f"{len(weights)} targets alike"
-    return "targets " + ", ".join(f"{t} {100 * w:.3g}%" for t, w in weights.items())
+        aims = f"target {next(iter(weights))}"
+    elif max(weights.values()) - min(weights.values()) < 1e-12:
+        aims = f"{len(weights)} targets alike"
+    else:
+        aims = "targets " + ", ".join(f"{t} {100 * w:.3g}%" for t, w in weights.items())
+    return aims if mixture.risk is None else f"{aims}, {_RISKS[mixture.risk]} over resamples"
 
 
 def _counts(mixture: Mixture) -> dict[str, dict[str, str]]:
@@ -220,7 +280,9 @@ def _loss_label(mixture: Mixture) -> str:
     return "loss" if len(mixture.target_weights) == 1 else "average loss"
 
 
-def _losses(mixture: Mixture, others: Mapping[str, _Other]) -> list[Grid]:
+def _losses(
+    mixture: Mixture, others: Mapping[str, _Other], worse: Sequence[Worse] = ()
+) -> list[Grid]:
     """Lay out the loss of every target, if several, with those that the objective leaves out."""
     if len(mixture.predicted_loss) == 1 and not mixture.transforms:
         return []
@@ -232,6 +294,7 @@ def _losses(mixture: Mixture, others: Mapping[str, _Other]) -> list[Grid]:
         is_loss = target not in mixture.transforms
         values = (fixed(x[target], 4) for x in (predicted if is_loss else logged))
         name = target if is_loss else f"{target} (no loss, as logged)"
+        name += " (worse)" if any(own.target == target for own in worse) else ""
         rows.append((name, f"{100 * weight:.3g}", *values))
     headers = ("predicted loss", "weight %", "h*", *_headers(others))
     return [Grid(headers, tuple(rows), spare=tuple(range(len(headers) - 1, 2, -1)))]
@@ -275,7 +338,8 @@ def _worth_printing(mixtures: Sequence[Mixture]) -> list[Note]:
     """Give the notes of mixtures, of many alike only the last ones."""
     of_code: dict[str, dict[str, Note]] = {}
     for mixture in mixtures:
-        for note in mixture.notes:
+        sure = () if mixture.certainty is None else mixture.certainty.notes
+        for note in (*mixture.notes, *sure):
             of_code.setdefault(note.code, {})[note.text] = note
     worth = []
     for notes in of_code.values():

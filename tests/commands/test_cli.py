@@ -138,7 +138,8 @@ def test_dash_writes_yaml_alone_to_standard_output(mixfit, runs):
 def test_the_fit_file_has_the_keys_of_the_contract(mixfit, fit_file):
     content = yaml.safe_load(fit_file.read_text())
     assert list(content) == [
-        *("schema", "mixfit", "law", "domains", "options", "data", "notes", "targets")
+        *("schema", "mixfit", "law", "domains", "options", "data", "notes"),
+        *("findings", "targets"),
     ]
     assert content["domains"] == ["web", "code", "books"]
     assert content["options"] == {
@@ -436,3 +437,20 @@ def test_a_signal_ends_every_process_and_leaves_no_file(tmp_path, runs, number, 
     else:
         pytest.fail("a process is left")
     assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
+def test_the_rows_to_fit_can_be_left_to_held_out_errors(mixfit, runs, tmp_path):
+    asked = ("fit", "runs.csv", "--law", "chinchilla", "--trim", "auto")
+    done = mixfit(*asked, *QUICK, "-o", "t.yaml")
+    assert "MRE %  difference %" in done.stdout
+    trim = yaml.safe_load((tmp_path / "t.yaml").read_text(encoding="utf-8"))["trim"]
+    tried = [(one["model_size"], one["tokens"]) for one in trim["cuts"]]
+    assert (trim["model_size"], trim["tokens"]) in tried
+    done = mixfit("fit", "runs.csv", "--law", "auto", "--trim", "auto")
+    refused(
+        done,
+        "--trim auto needs a law, as other laws may do with other rows; choose it with --law, or "
+        "leave --trim out.",
+    )
+    done = mixfit("fit", "runs.csv", "--trim", "some")
+    refused(done, "--trim some: it can be auto; choose rows of your own with --where.")

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.result import FitOptions, Range
+from mixfit.fitting.uncertainty import Errors, Noise, Resamples
 from mixfit.runs.read import read_runs
 
 BUDGET = ("--model-size", "1B", "--tokens", "10B")
@@ -333,3 +335,40 @@ def test_mosaic_streams(run):
 )
 def test_passes_that_cannot_be(run, options, said):
     assert refused(run, *BUDGET, *options).startswith(said)
+
+
+def test_weights_stay_where_runs_were(run):
+    made = additive({"web": [9, 0.01, 0.01]}, {"web": [0.5] * 3}, ["web", "code", "books"])
+    had = {"web": Range(0.2, 0.6), "code": Range(0.1, 0.4), "books": Range(0.1, 0.3)}
+    save_fit(replace(made, data=replace(made.data, weights=had)), "o.yaml")
+    _, err = run(*BUDGET, file="o.yaml")
+    assert "--within-observed 1 keeps to what they had" in " ".join(err.split())
+    out, err = run(*BUDGET, "--within-observed", "1", "-o", "m.yaml", file="o.yaml")
+    assert written("m.yaml")["weights"]["web"] == 0.6
+    assert "--within-observed 1 (web from 0.2 to 0.6)" in out
+    assert "weights outside" not in err
+    text = refused(run, *BUDGET, "--within-observed", "0.5", file="o.yaml")
+    assert text.startswith("--within-observed 0.5: it must be 1 or more")
+
+
+def test_the_lowest_risk(run):
+    text = refused(run, *BUDGET, "--risk", "mean")
+    assert text == (
+        "--risk mean is over resamples, and the fit has none. Make it with 'mixfit fit --resamples "
+        "200'."
+    )
+    rng = np.random.default_rng(0)
+    made = additive({"web": [1, 2, 0.5]}, {"web": [0.5] * 3}, ["web", "code", "books"])
+    own = made.targets["web"].params
+    params = {name: np.repeat(numbers[None], 20, axis=0) for name, numbers in own.items()}
+    params["C"] = params["C"] * np.exp(0.3 * rng.standard_normal((20, 3)))
+    noise = Errors(None, None, {"web": Noise(0.1, 0.1, 0.1)})
+    save_fit(replace(made, resamples=Resamples(0, {"web": params}), errors=noise), "r.yaml")
+    out, _ = run(*BUDGET, "--risk", "upper", "-o", "m.yaml", file="r.yaml")
+    assert "target web, lowest upper 90% quantile over resamples" in out
+    entry = written("m.yaml")
+    assert entry["risk"] == "upper"
+    assert entry["objective"] > entry["loss"]
+    assert "lowest prediction" in [baseline["name"] for baseline in entry["baselines"]]
+    out, _ = run("--model-size", "1B,2B", "--tokens", "10B", "--risk", "mean", file="r.yaml")
+    assert "lowest mean over resamples; h* in %" in out

@@ -153,6 +153,20 @@ def test_gradient_and_matrix_are_those_of_a_plain_jacobian(law, seed):
 
 
 @designed
+def test_the_model_is_the_sum_over_mixtures(name):
+    objective, theta, _ = make(CATALOGUE[name], 0)
+    at = objective.at(theta)
+    parts = at.by_mixture()
+    np.testing.assert_allclose(parts.gradient.sum(axis=0), at.model.gradient, atol=1e-12)
+    np.testing.assert_allclose(parts.matrix.sum(axis=0), at.model.matrix, atol=1e-10)
+    # Without the rows of a mixture, its part is what is missing.
+    blocks = objective.blocks
+    weight = np.where(blocks.mixture[:, None] == 2, 0.0, blocks.weight)
+    rest = replace(objective, blocks=replace(blocks, weight=weight)).at(theta).model
+    np.testing.assert_allclose(at.model.matrix - parts.matrix[2], rest.matrix, atol=1e-10)
+
+
+@designed
 def test_the_model_is_positive_semidefinite(name):
     objective, theta, _ = make(CATALOGUE[name], 0)
     eigenvalues = np.linalg.eigvalsh(objective.at(theta).model.matrix)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from random_fits import additive
 
+from mixfit.base.errors import UsageError
 from mixfit.fitting.uncertainty import Errors, Noise, Resamples
+from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.planner import Planner
-from mixfit.reports.optimize import report_study
+from mixfit.reports.optimize import report_result, report_study
 from mixfit.reports.render import render
 
 DOMAINS = ["web", "code", "books"]
@@ -76,4 +78,76 @@ def test_the_report_has_intervals_and_a_sentence():
     text = render(report_study(study_of(fit_with(0.2))), "text")
     assert "over resamples" in text
     assert "h* against" in text
-    assert "is pinned best" in text
+    assert "over 30 resamples and within 0.1% of the loss: " in text
+
+
+def test_what_is_pinned_and_what_is_free_is_said_in_words():
+    study = study_of(fit_with(0.2))
+    ends = np.array([[0.30, 0.35], [0.20, 0.50], [0.35, 0.40]])
+    sure = replace(study.certainty, weights=ends)
+    ranges = np.array([[0.28, 0.33], [0.29, 0.33], [0.28, 0.45]])
+    study = replace(study, mixture=replace(study.mixture, certainty=sure), ranges=ranges)
+    assert [(own.low, own.high) for own in study.freedom] == [
+        (0.28, 0.35),
+        (0.2, 0.5),
+        (0.28, 0.45),
+    ]
+    assert (
+        "web (28.0 to 35.0%) is pinned to 10 points; code (20.0 to 50.0%) is free, as the runs "
+        "leave that open; books (28.0 to 45.0%) is free, as the loss hardly depends on that"
+    ) in " ".join(render(report_study(study), "text").split())
+    # Neither range alone is wide, and both together are.
+    ranges[0] = 0.38, 0.43
+    first, _, _ = replace(study, ranges=ranges).freedom
+    assert (first.low, first.high, first.by_runs, first.by_loss) == (0.3, 0.43, True, True)
+
+
+def test_grids_and_each_target_have_intervals_too():
+    planner = Planner(fit_with(0.2))
+    (first, second) = planner.with_certainty(planner.grid([1e9, 7e9], [1e10]))
+    known = study_of(fit_with(0.2)).certainty
+    for mixture in (first, second):
+        np.testing.assert_allclose(mixture.certainty.weights, known.weights, atol=1e-6)
+        assert mixture.certainty.gains == {}
+    assert first.certainty.low == pytest.approx(known.low)
+    text = render(report_result("fit", (first, second), (), None), "text")
+    assert "90% intervals over resamples" in text
+    (pure,) = planner.each_target(1e9, 1e10)
+    np.testing.assert_allclose(pure.mixture.certainty.weights, known.weights, atol=1e-6)
+    assert "90% intervals over resamples" in render(report_result("fit", (), (pure,), None), "text")
+    bare = replace(planner.question.fit, resamples=None)
+    (plain,) = Planner(bare).with_certainty(Planner(bare).grid([1e9], [1e10]))
+    assert plain.certainty is None
+    assert "intervals" not in render(report_result("fit", (plain, plain), (), None), "text")
+
+
+def test_each_target_alone_is_asked_of_its_own_resamples():
+    two = {"x": [1.0, 2.0, 3.0], "y": [3.0, 0.5, 0.5]}
+    found = additive(two, {"x": [0.5] * 3, "y": [0.5] * 3}, DOMAINS)
+    params = {
+        target: {name: np.repeat(n[None], 20, axis=0) for name, n in own.params.items()}
+        for target, own in found.targets.items()
+    }
+    noise = Errors(None, None, dict.fromkeys(two, Noise(0.1, 0.1, 0.1)))
+    found = replace(found, resamples=Resamples(0, params), errors=noise)
+    for pure in Planner(found, constraints=Constraints(no_worse_than={"x": 9.0})).each_target(
+        1e9, 1e10
+    ):
+        h, ends = pure.mixture.weights, pure.mixture.certainty.weights
+        np.testing.assert_allclose(ends, np.stack([h, h], axis=1), atol=1e-6)
+
+
+def test_where_the_misfit_is_not_known_there_is_no_interval():
+    sure = Planner(fit_with(0.2)).study(Planner(fit_with(0.2)).best(1e10, 1e10)).certainty
+    assert np.isnan([sure.low, sure.high]).all()
+    gain = sure.gains["uniform"]
+    assert np.isnan([gain.low, gain.high, gain.probability]).all()
+    assert [note.code for note in sure.notes] == ["no-interval"]
+    assert np.isfinite(sure.weights).all()
+
+
+def test_resamples_that_are_all_lost_are_an_error():
+    fit = fit_with(0.2)
+    params = {"x": {**fit.resamples.params["x"], "E": np.full((30, 1), np.inf)}}
+    with pytest.raises(UsageError, match="no resample of the fit has a best mixture"):
+        study_of(replace(fit, resamples=Resamples(0, params)))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mixfit.base.errors import UsageError
+from mixfit.fitting.result import Range
 from mixfit.mixture.constraints import (
     Constraints,
     feasible_polytope,
@@ -132,3 +133,26 @@ def test_constraints_that_leave_hardly_any_choice():
     p = Polytope(np.zeros(3), np.array([1.0, 1, 0.4]), rows, np.zeros(1), np.array([0.6]))
     np.testing.assert_array_equal(p.interior.free, [True, True, False])
     assert p.interior.centre[2] == 0.4
+
+
+def test_weights_are_kept_to_what_the_runs_had():
+    had = {"web": Range(0.2, 0.6), "code": Range(0.1, 0.4), "books": Range(0.0, 0.3)}
+
+    def bounds(factor):
+        items = linear_items(Constraints(within_observed=factor), DOMAINS, None, had)
+        found = polytope_of(items, 3)
+        return found.lower.tolist(), found.upper.tolist(), items[0].label
+
+    assert bounds(1.0) == (
+        [0.2, 0.1, 0.0],
+        [0.6, 0.4, 0.3],
+        "--within-observed 1 (web from 0.2 to 0.6)",
+    )
+    assert bounds(2.0)[:2] == ([0.1, 0.05, 0.0], [1.0, 0.8, 0.6])
+    assert Constraints(within_observed=1.0).any
+    for factor in (0.9, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match=rf"within_observed {factor:g}: it must be 1 or more"):
+            bounds(factor)
+    assert message(within_observed=1.0) == (
+        "within_observed 1: there are no runs whose weights it could stand for."
+    )

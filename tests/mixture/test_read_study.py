@@ -65,7 +65,7 @@ def test_how_sure_it_is_comes_back(made):
     ends = np.array([[0.1, 0.2], [0.3, 0.4], [0.4, 0.6]])
     gains = {"uniform": Gain(1.0, -0.5, 2.5, 0.9)}
     sure = Certainty(20, ends, 1.0, 2.0, 0.5, gains, (Note("not-told-apart", "text"),))
-    study = replace(study, certainty=sure)
+    study = replace(study, mixture=replace(study.mixture, certainty=sure))
     write(mixtures_to_plain([study.mixture], "fit.yaml", study=study))
     found = read(fit).certainty
     np.testing.assert_allclose(found.weights, ends)

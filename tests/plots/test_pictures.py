@@ -436,7 +436,7 @@ def test_what_resamples_say_is_drawn(study):
         gains={"uniform": Gain(1.0, 0.5, 2.0, 0.9)},
         notes=(),
     )
-    sure = replace(study, certainty=known)
+    sure = replace(study, mixture=replace(study.mixture, certainty=known))
     assert "90% over resamples" in words(sure.plot("weights"))
     assert "90% over resamples" in words(sure.plot("losses"))
     lines = [

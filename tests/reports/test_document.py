@@ -102,7 +102,9 @@ def test_how_sure_the_best_mixture_is():
     note = Note("not-told-apart", "hardly better")
     gains = {"uniform": Gain(1.0, -0.5, 2.5, 0.62)}
     sure = Certainty(20, np.array([[0.7, 0.8], [0.2, 0.3]]), 1.9, 2.1, 0.5, gains, (note,))
-    found = sections(make_fit(), study=replace(make_study(), certainty=sure))
+    study = make_study()
+    study = replace(study, mixture=replace(study.mixture, certainty=sure))
+    found = sections(make_fit(), study=study)
     assert sentences(found)[2].endswith("mixture, 2.2500; it is better with a probability of 62%.")
     labels = [part.caption for part in found["The mixture to train on"] if isinstance(part, Table)]
     assert labels[2] == "What the best mixture gains, over resamples of the fit"

@@ -1,0 +1,125 @@
+"""What a careful reader of a best mixture should know of it, alone and beside others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixfit.base.errors import Note
+from mixfit.base.numbers import fixed
+from mixfit.fitting.diagnosis import outside_notes
+from mixfit.mixture.constraints import FRESH_PASSES
+from mixfit.mixture.result import Worse
+from mixfit.runs.transforms import as_logged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mixfit.fitting.result import Fit
+    from mixfit.mixture.result import Baseline, Mixture
+
+_MUCH = 0.05  # of a target's loss
+_MEAN_OF_NORMAL = float(np.sqrt(2 / np.pi))  # of its absolute value, in standard deviations
+_OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
+_ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
+
+
+def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
+    """Say where N, D and the weights leave what the runs had."""
+    data = fit.data
+    forms = [target.form for target in fit.targets.values()]
+    if mixture.model_size is not None and any(form.uses_model_size for form in forms):
+        yield from outside_notes(mixture.model_size, data.model_size, "size", "model-size", "")
+    if mixture.tokens is not None and any(form.uses_tokens for form in forms):
+        yield from outside_notes(mixture.tokens, data.tokens, "length", "tokens", " tokens")
+    outside = []
+    for domain, weight in mixture.shares.items():
+        fitted = data.weights[domain]
+        if not fitted.min - _OUTSIDE <= weight <= fitted.max + _OUTSIDE:
+            outside.append(
+                f"{domain} {100 * weight:.1f}% (runs: {100 * fitted.min:.1f} to "
+                f"{100 * fitted.max:.1f}%)"
+            )
+    if outside:
+        text = f"weights outside of what the runs had: {', '.join(outside)}; "
+        yield Note("weight-outside", text + "--within-observed 1 keeps to what they had")
+
+
+def notes_on_passes(mixture: Mixture) -> Iterable[Note]:
+    """Name the domains whose tokens are repeated more often than the laws can know of."""
+    passes = mixture.blend.passes
+    many = {domain: own for domain, own in passes.items() if own > FRESH_PASSES * _ROUNDED}
+    if many:
+        listed = ", ".join(f"{domain} {own:.3g} times" for domain, own in many.items())
+        text = (
+            f"tokens are repeated more than {FRESH_PASSES:g} times: {listed}. The laws know only"
+            " fresh tokens, so that this mixture is worse than predicted"
+        )
+        yield Note("repeated-tokens", text)
+
+
+def worse_targets(mixture: Mixture, compared: Sequence[Baseline]) -> tuple[Worse, ...]:
+    """Find the targets whose loss is higher by over 5% than that of a mixture to compare with.
+
+    The objective need not see them: the best mixture for one target may be of no use for others.
+
+    Args:
+        mixture: the best one.
+        compared: mixtures of which each target is held against the one with the lowest loss.
+    """
+    found = []
+    for target, loss in mixture.predicted_loss.items():
+        other = min(compared, key=lambda baseline: baseline.predicted_loss[target])
+        share = loss / other.predicted_loss[target] - 1.0
+        if share > _MUCH:
+            found.append(Worse(target, other.name, 100 * share))
+    return tuple(found)
+
+
+def notes_on_worse(
+    mixture: Mixture, worse: Sequence[Worse], compared: Sequence[Baseline]
+) -> Iterable[Note]:
+    """Say which targets become much worse, and than with which mixture."""
+    here = as_logged(mixture.predicted_loss, mixture.transforms)
+    for baseline in compared:
+        there = as_logged(baseline.predicted_loss, mixture.transforms)
+        named = [
+            f"{own.target} {fixed(here[own.target], 4)} against {fixed(there[own.target], 4)}"
+            for own in worse
+            if own.baseline == baseline.name
+        ]
+        if not named:
+            continue
+        text = f"over {100 * _MUCH:g}% worse than with {baseline.name}: {', '.join(named)}"
+        yield Note("target-worse", f"{text}; --no-worse-than bounds them")
+
+
+def notes_on_errors(fit: Fit, mixture: Mixture, others: Sequence[Baseline]) -> Iterable[Note]:
+    """Name the mixtures whose loss differs by less than predictions are off.
+
+    Of a fit that was resampled `mixfit.mixture.certainty` says more.
+    """
+    weights = mixture.target_weights
+    off = {target: _off(fit, target, mixture) for target in weights}
+    error = sum(weights[target] * off[target] for target in weights) / mixture.loss
+    gains = {other.name: 100 * (1.0 - mixture.loss / other.loss) for other in others}
+    alike = [f"{name} ({gain:.2f}%)" for name, gain in gains.items() if abs(gain) <= error]
+    if alike:
+        text = (
+            f"predictions are off by {error:.2f}% or so, as far as the runs fitted tell, and cannot"
+            f" tell h* from mixtures that it gains less over: {', '.join(alike)}. A fit with"
+            " --resamples gives probabilities"
+        )
+        yield Note("not-told-apart", text)
+
+
+def _off(fit: Fit, target: str, mixture: Mixture) -> float:
+    """Give how far the predicted loss of a target is off, a mean, in percent times the loss."""
+    own, loss = fit.targets[target], mixture.predicted_loss[target]
+    if own.discrepancy is None:
+        return own.mre * loss
+    N = np.array([mixture.model_size or fit.data.model_size.max])
+    D = np.array([mixture.tokens or fit.data.tokens.max])
+    deviation = own.discrepancy.deviation(N, D, mixture.weights[None])
+    return 100 * _MEAN_OF_NORMAL * float(deviation[0])

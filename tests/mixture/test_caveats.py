@@ -1,0 +1,86 @@
+"""What is said of a best mixture: repeated tokens, targets that suffer, mixtures as good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_fits import additive
+
+from mixfit.fitting.discrepancy import Discrepancy, Kernel, Points
+from mixfit.mixture.constraints import Constraints
+from mixfit.mixture.planner import Planner
+from mixfit.reports.optimize import report_study
+from mixfit.reports.render import render
+
+DOMAINS = ["web", "code", "books"]
+UNEVEN = {"web": [9.0, 0.1, 0.1], "code": [0.2, 3.0, 0.2]}
+
+
+def study_of(*, targets=None, baselines=None, mre=0.0, **asked):
+    fit = additive(UNEVEN, {t: [0.5] * 3 for t in UNEVEN}, DOMAINS)
+    off = {name: replace(own, mre=mre) for name, own in fit.targets.items()}
+    planner = Planner(replace(fit, targets=off), targets, Constraints(**asked))
+    return planner.study(planner.best(1e9, 1e10), baselines)
+
+
+def notes_of(study):
+    return {note.code: note.text for note in study.mixture.notes}
+
+
+def test_a_target_that_the_objective_leaves_out_is_marked_where_it_suffers():
+    study = study_of(targets=["web"])
+    (worse,) = study.worse
+    uniform = study.baselines[0].predicted_loss["code"]
+    assert (worse.target, worse.baseline) == ("code", "uniform")
+    loss = study.mixture.predicted_loss["code"]
+    assert worse.percent == pytest.approx(100 * (loss / uniform - 1))
+    assert notes_of(study)["target-worse"] == (
+        f"over 5% worse than with uniform: code {loss:.4f} against {uniform:.4f}; "
+        "--no-worse-than bounds them"
+    )
+    assert "code (worse)" in render(report_study(study), "text")
+
+
+def test_a_baseline_that_is_given_takes_the_place_of_the_uniform_mixture():
+    mine = {"mine": study_of(targets=["web"]).mixture.weights}
+    assert study_of(targets=["web"], baselines=mine).worse == ()
+    assert study_of().worse == ()
+
+
+def test_tokens_that_are_repeated_too_often_are_named():
+    few = {"code": 1e8, "books": 1e9}
+    study = study_of(available=few, max_epochs=50.0)
+    passes = study.mixture.blend.passes
+    assert passes["code"] > 4.1 > passes["books"]
+    assert notes_of(study)["repeated-tokens"] == (
+        f"tokens are repeated more than 4 times: code {passes['code']:.3g} times. The laws know "
+        "only fresh tokens, so that this mixture is worse than predicted"
+    )
+    assert study_of(available=few).mixture.blend.passes["code"] == pytest.approx(4)
+    assert "repeated-tokens" not in notes_of(study_of(available=few))
+
+
+def test_a_mixture_that_the_law_cannot_tell_from_the_best_is_named():
+    exact = study_of(mre=0.0)
+    gain = 100 * (1 - exact.mixture.loss / exact.baselines[0].loss)
+    assert "not-told-apart" not in notes_of(exact)
+    assert "not-told-apart" not in notes_of(study_of(mre=0.99 * gain))
+    said = notes_of(study_of(mre=1.01 * gain))["not-told-apart"]
+    assert f"uniform ({gain:.2f}%)" in said
+    assert said.startswith(f"predictions are off by {1.01 * gain:.2f}% or so")
+
+
+def test_with_a_discrepancy_what_it_leaves_open_counts():
+    fit = additive(UNEVEN, {t: [0.5] * 3 for t in UNEVEN}, DOMAINS)
+    points = Points(np.eye(3), np.arange(3), np.full(3, 1e9), np.full(3, 1e10))
+    (left,) = Discrepancy.of(Kernel(mixture=0.3, everywhere=2.0), points, np.full((1, 3), 1e-3))
+    said = {}
+    for variance in (1e-8, 0.1):
+        added = replace(left, variance=variance)
+        own = {t: replace(of_t, discrepancy=added, mre=9.0) for t, of_t in fit.targets.items()}
+        planner = Planner(replace(fit, targets=own))
+        said[variance] = notes_of(planner.study(planner.best(1e9, 1e10)))
+    assert "not-told-apart" not in said[1e-8]
+    assert "uniform" in said[0.1]["not-told-apart"]
