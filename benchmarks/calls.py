@@ -19,7 +19,7 @@ from solvers import LBFGS, Recorder, dots, read
 
 from mixfit.base.parallel import Executor
 from mixfit.fitting import solvers
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw

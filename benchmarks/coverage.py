@@ -16,7 +16,7 @@ import numpy as np
 
 import mixfit
 from mixfit.evaluation.evaluate import evaluate
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 
 K = 4
 SIZES = np.array([5e7, 1e8, 2e8, 4e8])

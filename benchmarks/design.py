@@ -30,7 +30,7 @@ import mixfit
 from mixfit.base.parallel import Executor, use_one_thread
 from mixfit.design.plan import plan_runs
 from mixfit.fitting.curvature import MeanCurvature
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.mixture.planner import optimize
 from mixfit.runs.runs import Runs
 

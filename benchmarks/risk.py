@@ -17,7 +17,7 @@ import numpy as np
 
 import mixfit
 from mixfit.evaluation.decision import decide
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.uncertainty import widening
 
 UPPER = NormalDist().inv_cdf(0.9)

@@ -25,7 +25,7 @@ from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison import AVERAGE, EACH_TARGET, OBJECTIVE
 from mixfit.evaluation.regressors import REGRESSORS
 from mixfit.evaluation.together import JOINT_LAWS
-from mixfit.fitting.result import AUTHORS, MIXFIT, FitOptions
+from mixfit.fitting.options import AUTHORS, MIXFIT, FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.runs.splits import split_by_rows, split_folds, split_learning_curve
 

@@ -25,7 +25,7 @@ from scipy.optimize import Bounds, basinhopping, minimize
 from mixfit import read_runs
 from mixfit.base.errors import MixfitError
 from mixfit.base.parallel import Executor
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.fitting.solvers import search
 from mixfit.laws.catalogue import CATALOGUE

@@ -40,9 +40,9 @@ if TYPE_CHECKING:  # the names in `_NAMES` once more, for type checkers
     from mixfit.fitting.file import load_fit as load_fit
     from mixfit.fitting.file import save_fit as save_fit
     from mixfit.fitting.fit import fit as fit
+    from mixfit.fitting.options import FitOptions as FitOptions
     from mixfit.fitting.resamples import resample as resample
     from mixfit.fitting.result import Fit as Fit
-    from mixfit.fitting.result import FitOptions as FitOptions
     from mixfit.fitting.result import TargetFit as TargetFit
     from mixfit.mixture.constraints import Constraints as Constraints
     from mixfit.mixture.planner import Planner as Planner
@@ -71,7 +71,8 @@ _NAMES = {
     "fitting.file": ("load_fit", "save_fit"),
     "fitting.fit": ("fit",),
     "fitting.resamples": ("resample",),
-    "fitting.result": ("Fit", "FitOptions", "TargetFit"),
+    "fitting.options": ("FitOptions",),
+    "fitting.result": ("Fit", "TargetFit"),
     "mixture.constraints": ("Constraints",),
     "mixture.planner": ("Planner", "optimize"),
     "runs.findings": ("Finding",),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from mixfit.base.parallel import Executor
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.laws.catalogue import CATALOGUE, DESIGNED
 from mixfit.laws.pooled import PooledLaw
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixfit.fitting.result import Fit, FitData, FitOptions, Range, TargetFit
+from mixfit.fitting.options import FitOptions
+from mixfit.fitting.result import Fit, FitData, Range, TargetFit
 from mixfit.laws.catalogue import find_law
 from mixfit.laws.formula import Formula
 from mixfit.laws.pooled import PooledLaw

@@ -21,7 +21,8 @@ from mixfit.evaluation.comparison import AVERAGE, Comparison, Summary
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.evaluation.predict import Predictions
 from mixfit.fitting.check import Check
-from mixfit.fitting.result import Candidate, Choice, Fit, FitData, FitOptions, TargetFit
+from mixfit.fitting.options import FitOptions
+from mixfit.fitting.result import Candidate, Choice, Fit, FitData, TargetFit
 from mixfit.fitting.uncertainty import Intervals
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw

@@ -24,7 +24,7 @@ from mixfit.evaluation.evaluation_file import evaluation_to_plain
 from mixfit.fitting.check import check_runs, check_to_plain
 from mixfit.fitting.file import FitFile, save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain

@@ -110,7 +110,7 @@ def compare(
     from mixfit.evaluation.compare import compare_laws
     from mixfit.evaluation.comparison_file import comparison_to_plain
     from mixfit.evaluation.contenders import contenders_of
-    from mixfit.fitting.result import FitOptions
+    from mixfit.fitting.options import FitOptions
     from mixfit.plots import check_picture
     from mixfit.reports.compare import FORMATS, report_comparison
     from mixfit.runs.splits import split_by_rows

@@ -91,8 +91,8 @@ def fit(
     from mixfit.commands import words
     from mixfit.fitting.file import save_fit
     from mixfit.fitting.fit import fit as fit_runs
+    from mixfit.fitting.options import FitOptions
     from mixfit.fitting.record import parse_record
-    from mixfit.fitting.result import FitOptions
     from mixfit.laws.pooled import AUTO
     from mixfit.reports.fit import report_fit
 

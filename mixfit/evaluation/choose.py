@@ -20,8 +20,9 @@ from mixfit.base.parallel import Executor
 from mixfit.evaluation.heldout import CONVERGED, HeldOutErrors, MixtureNumbers
 from mixfit.evaluation.rule import RULE, choose, difference
 from mixfit.fitting.fit import fit, refusals
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import FollowTask, follow
-from mixfit.fitting.result import Candidate, FitOptions
+from mixfit.fitting.result import Candidate
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mixfit.base.errors import Note  # noqa: TC001, the compare file is written by its type
 from mixfit.base.plain import Blank, to_document, to_plain
 from mixfit.evaluation.evaluation_file import OrAll  # noqa: TC001, likewise
-from mixfit.fitting.result import Candidate, Choice, FitOptions  # noqa: TC001, likewise
+from mixfit.fitting.options import FitOptions  # noqa: TC001, likewise
+from mixfit.fitting.result import Candidate, Choice  # noqa: TC001, likewise
 from mixfit.runs.runs import Origin
 
 if TYPE_CHECKING:

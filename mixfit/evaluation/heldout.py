@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from mixfit.base.arrays import Array, Indices
-    from mixfit.fitting.result import FitOptions
+    from mixfit.fitting.options import FitOptions
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
     from mixfit.runs.splits import Splits

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.parallel import Executor
     from mixfit.evaluation.heldout import Contender
-    from mixfit.fitting.result import FitOptions
+    from mixfit.fitting.options import FitOptions
     from mixfit.fitting.search import TargetSearch
     from mixfit.runs.runs import Runs
     from mixfit.runs.splits import Splits

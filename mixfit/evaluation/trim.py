@@ -20,8 +20,8 @@ from mixfit.evaluation.rule import Difference, difference, logs_of
 from mixfit.fitting.discrepancy import NONE
 from mixfit.fitting.fit import fit
 from mixfit.fitting.optimum import optima
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import errors_at
-from mixfit.fitting.result import FitOptions
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.trimmed import Cut, Trim
 from mixfit.runs.target_rows import TargetRows

@@ -11,7 +11,7 @@ from mixfit.base.errors import Note, UsageError, parameter
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.fitting.fit import applicable
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.pooled import PooledLaw, law_of
 from mixfit.runs.target_rows import TargetRows

@@ -30,12 +30,12 @@ from mixfit.fitting.discrepancy_file import (
     stored_points,
 )
 from mixfit.fitting.findings import Findings  # noqa: TC001, the fit file reads it by its type
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
     Choice,
     Fit,
     FitData,
-    FitOptions,
     PoolPath,
     TargetFit,
 )

@@ -16,9 +16,10 @@ from mixfit.fitting.checks import check
 from mixfit.fitting.diagnosis import delta_notes, diagnose, table_notes
 from mixfit.fitting.kriging import with_discrepancies
 from mixfit.fitting.objective import huber
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
 from mixfit.fitting.prior import effective_parameters
-from mixfit.fitting.result import Fit, FitData, FitOptions, TargetFit
+from mixfit.fitting.result import Fit, FitData, TargetFit
 from mixfit.fitting.search import GRID, Solved, TargetSearch
 from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
 from mixfit.laws.law import OURS

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.fitting.discrepancy import Discrepancy
     from mixfit.fitting.objective import Objective
+    from mixfit.fitting.options import FitOptions
     from mixfit.fitting.prior import Shapes
-    from mixfit.fitting.result import Fit, FitOptions
+    from mixfit.fitting.result import Fit
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.runs import Runs
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.base.parallel import Executor
+    from mixfit.fitting.options import FitOptions
     from mixfit.fitting.prior import Shapes
-    from mixfit.fitting.result import FitOptions
     from mixfit.laws.formula import Formula
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.blocks import Blocks
+    from mixfit.fitting.options import FitOptions
     from mixfit.fitting.prior import Shapes
-    from mixfit.fitting.result import FitOptions
     from mixfit.runs.target_rows import TargetRows
 
 # Starts and hops of a table with more rows than this run on so many of them.

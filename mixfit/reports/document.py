@@ -11,8 +11,8 @@ from mixfit._version import __version__
 from mixfit.base.numbers import counted, fixed, number, short
 from mixfit.evaluation.evaluate import mean_of
 from mixfit.evaluation.residuals import ALL, FITTED, UNSEEN, part_scores
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.record import BLANKS
-from mixfit.fitting.result import FitOptions
 from mixfit.laws.pooled import AUTO
 from mixfit.reports.evaluate import report_evaluation
 from mixfit.reports.fit import report_fit

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mixfit.base.errors import UsageError
 from mixfit.cli import app
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 
 QUICK = ["--restarts", "1", "--hops", "0", "--jobs", "1"]
 

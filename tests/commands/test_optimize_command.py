@@ -16,7 +16,8 @@ from mixfit.commands.optimize import optimize
 from mixfit.commands.options import option_of
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions, Range
+from mixfit.fitting.options import FitOptions
+from mixfit.fitting.result import Range
 from mixfit.fitting.uncertainty import Errors, Noise, Resamples
 from mixfit.runs.read import read_runs
 

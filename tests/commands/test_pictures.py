@@ -12,7 +12,7 @@ from mixfit.cli import app
 from mixfit.commands.options import option_of
 from mixfit.fitting.file import save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.plots import KINDS
 from mixfit.runs.read import read_runs
 

@@ -9,7 +9,7 @@ from mixfit.base.errors import UsageError
 from mixfit.design.next_runs import ALARM, CALM, DRAWN, OPTIMUM, plan_next
 from mixfit.design.plan import plan_runs
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.planner import optimize
 from mixfit.runs.runs import Runs

@@ -16,7 +16,7 @@ from mixfit.evaluation import choose as module
 from mixfit.evaluation.choose import CANDIDATES, fit_auto
 from mixfit.evaluation.rule import RULE
 from mixfit.fitting.file import load_fit, save_fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.runs.runs import Runs

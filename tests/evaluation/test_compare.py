@@ -12,7 +12,7 @@ from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison import AVERAGE, TEST, TRAIN
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.runs.runs import Runs

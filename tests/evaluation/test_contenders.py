@@ -14,7 +14,7 @@ from mixfit.evaluation.contenders import (
     refusals_in,
 )
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE, COUPLED_LINEAR
 from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of

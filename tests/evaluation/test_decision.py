@@ -9,7 +9,7 @@ from mixfit.base.errors import UsageError
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.comparison import EACH_TARGET, OBJECTIVE
 from mixfit.evaluation.decision import Decision, Decisions, decide, objectives
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.reports.compare import averages
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds

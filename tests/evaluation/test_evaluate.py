@@ -8,7 +8,7 @@ import pytest
 from mixfit.base.errors import InputError
 from mixfit.evaluation.evaluate import ALL_SIZES, evaluate
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.runs.runs import Runs
 
 

@@ -9,7 +9,7 @@ from mixfit.base.metrics import percent_errors
 from mixfit.evaluation.contenders import FittedContender, contenders_of
 from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers, Task, run
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import HeldOut, Split, Splits, split_folds
 from mixfit.runs.target_rows import TargetRows

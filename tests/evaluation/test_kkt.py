@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from mixfit.evaluation.compare import compare_laws
 from mixfit.evaluation.kkt import KktLaw, fit_kkt, shares
 from mixfit.evaluation.together import TogetherContender
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.laws.law import OURS
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds

@@ -12,7 +12,7 @@ from mixfit.commands.options import option_of
 from mixfit.evaluation.trim import _choose, fit_trimmed, trimmed
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.reports.fit import report_fit
 from mixfit.reports.render import render
 from mixfit.runs.read import read_runs

@@ -10,7 +10,7 @@ from planted_faults import ALSO, CLEAN, FAULTS, clean, scaled
 from mixfit.base.errors import UsageError
 from mixfit.fitting.check import check_runs
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.runs.findings import SEVERITIES
 from mixfit.runs.read import read_runs
 

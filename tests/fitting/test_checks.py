@@ -11,7 +11,7 @@ from mixfit.fitting.checks import check, influences_of
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.optimum import optima
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import Runs
 

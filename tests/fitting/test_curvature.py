@@ -7,7 +7,7 @@ import pytest
 
 from mixfit.fitting.curvature import MeanCurvature, curvature_of
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.runs.runs import Runs
 
 QUICK = FitOptions(restarts=1, hops=0)

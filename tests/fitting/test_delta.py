@@ -11,7 +11,7 @@ from helpers import DOMAINS, K, draw_mixtures, draw_theta, make_table
 from mixfit.base.errors import UsageError
 from mixfit.fitting.delta import choose_delta
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.runs.runs import Runs

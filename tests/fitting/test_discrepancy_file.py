@@ -12,7 +12,7 @@ from mixfit.base.errors import InputError
 from mixfit.base.packed import packed
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import fit_to_plain
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 
 DOMAINS = ("web", "code", "books")
 

@@ -17,7 +17,8 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import fit_to_plain
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import Candidate, Choice, FitOptions, PoolPath, Trial
+from mixfit.fitting.options import FitOptions
+from mixfit.fitting.result import Candidate, Choice, PoolPath, Trial
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import Pool, PooledLaw
 from mixfit.runs.read import read_runs

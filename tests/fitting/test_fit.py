@@ -31,7 +31,7 @@ from reference.equations import PLAIN
 from mixfit import read_runs
 from mixfit.base.errors import UsageError
 from mixfit.fitting.fit import fit, target_fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula

@@ -10,7 +10,7 @@ import pytest
 from mixfit import Runs, fit
 from mixfit.fitting.discrepancy import Kernel, Points, covariance
 from mixfit.fitting.kriging import _MOST, _Search, averaged, discrepancies_of
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 
 K = 3
 DOMAINS = ("web", "code", "books")

@@ -9,8 +9,9 @@ from helpers import free, told_executor
 from mixfit import load_fit, save_fit
 from mixfit.evaluation.compare import compare_laws
 from mixfit.fitting.fit import fit, target_fit
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import ACROSS, EXPONENTS
-from mixfit.fitting.result import FitOptions, Trial
+from mixfit.fitting.result import Trial
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.laws.catalogue import ADDITIVE, CATALOGUE
 from mixfit.laws.formula import Formula

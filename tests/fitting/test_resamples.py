@@ -13,9 +13,9 @@ from mixfit.evaluation.evaluate import evaluate
 from mixfit.evaluation.predict import predict_losses
 from mixfit.fitting.errors import noise_of
 from mixfit.fitting.fit import fit
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.resample_file import resample_path
 from mixfit.fitting.resamples import resample
-from mixfit.fitting.result import FitOptions
 from mixfit.fitting.uncertainty import Growth
 from mixfit.runs.target_rows import TargetRows
 

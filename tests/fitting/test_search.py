@@ -9,7 +9,7 @@ from helpers import free
 from mixfit.fitting import search
 from mixfit.fitting.blocks import make_blocks, sampled
 from mixfit.fitting.objective import Objective
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.fitting.solvers import descend
 from mixfit.laws.catalogue import CATALOGUE

@@ -8,7 +8,7 @@ import pytest
 from mixfit.base.errors import InputError, UsageError
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.laws.rivals import RIVALS

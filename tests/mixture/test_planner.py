@@ -9,7 +9,7 @@ from random_fits import LAWS, additive, random_fit
 
 from mixfit.base.errors import UsageError
 from mixfit.fitting.fit import fit
-from mixfit.fitting.result import FitOptions
+from mixfit.fitting.options import FitOptions
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.planner import Planner, jensen_shannon, optimize
 from mixfit.runs.read import read_runs

@@ -10,7 +10,8 @@ from results import make_fit, make_runs, make_study
 
 from mixfit.base.errors import Note
 from mixfit.evaluation.evaluate import evaluate
-from mixfit.fitting.result import Candidate, Choice, FitOptions
+from mixfit.fitting.options import FitOptions
+from mixfit.fitting.result import Candidate, Choice
 from mixfit.fitting.uncertainty import Resamples
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import Pool, PooledLaw
