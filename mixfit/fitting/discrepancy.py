@@ -226,6 +226,31 @@ class Discrepancy:
         deviation: Array = np.sqrt(self.variance * left)
         return deviation
 
+    def between(self, N: float, D: float, h: Array, others: Array) -> Array:
+        """Give the standard deviation of how it differs between a mixture and others at one N, D.
+
+        Near mixtures have most of it in common.
+
+        Args:
+            N: parameters.
+            D: tokens.
+            h: weights (k,).
+            others: weights (m, k).
+
+        Returns:
+            (m,), in the unit of the loss.
+        """
+        each = np.concatenate([h[None], others])
+        covariance = self._with_points(np.full(len(each), N), np.full(len(each), D), each)
+        change = (covariance[1:] - covariance[:1])[:, self._seen]
+        known = (change.T * self._observed.solve(change.T)).sum(axis=0)
+        kernel = self.kernel
+        of_mixture = kernel.everywhere + kernel.by_model_size + kernel.by_tokens
+        common = np.exp(-((others - h) ** 2).sum(axis=1) / (2 * kernel.mixture**2))
+        left = np.maximum(2 * of_mixture * (1 - common) - known, 0.0)
+        deviation: Array = np.sqrt(self.variance * left)
+        return deviation
+
     def _with_points(self, N: Array, D: Array, h: Array) -> Array:
         """Give the covariance of trainings with points, without v, (rows, points)."""
         of_mixture, factor, common = alike(self.kernel, Apart.of(N, D, h, self.points))

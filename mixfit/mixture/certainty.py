@@ -87,7 +87,8 @@ class OverResamples:
 
         Every resample of the fit is asked the same question, and the losses that it predicts at the
         mixtures found are compared. The misfit of the law counts as the same for all targets, and
-        as independent between mixtures, which makes intervals rather wide.
+        as independent between mixtures unless a discrepancy says how alike it is, which makes
+        intervals rather wide.
 
         Args:
             mixture: the answer to the question.
@@ -112,17 +113,16 @@ class OverResamples:
                 " finite, or meet no limit. Fit a smaller law, or loosen the limits."
             )
         point = np.array([mixture.loss, *(other.loss for other in others)])
-        parts = self._misfits(mixture, np.array(each))
+        parts, between = self._misfits(mixture, np.array(each))
         wide = np.mean([widening(fit, target) for target in weights])
         drawn = np.array(losses)
         spread = float(wide * _deviation(drawn[:, 0]))
         total = float(np.sqrt(spread**2 + sum(part[0] ** 2 for part in parts.values())))
         gains = {}
         for place, other in enumerate(others, start=1):
-            misfit = float(np.hypot(parts["own"][0], parts["own"][place]))
             gain = point[place] - point[0]
             off = wide * (drawn[:, place] - drawn[:, 0] - gain)
-            gains[other.name] = _gain(gain, off, misfit, point[place])
+            gains[other.name] = _gain(gain, off, float(between[place - 1]), point[place])
         error = float(100 * spread / mixture.loss)
         return Certainty(
             count=len(best),
@@ -134,19 +134,36 @@ class OverResamples:
             notes=tuple(_notes(error, total, gains, len(best), len(self._each))),
         )
 
-    def _misfits(self, mixture: Mixture, each: Array) -> dict[str, Array]:
-        """Give the errors besides parameters of the loss of mixtures (m, k), in its units."""
+    def _misfits(self, mixture: Mixture, each: Array) -> tuple[dict[str, Array], Array]:
+        """Give errors besides parameters, in units of the loss.
+
+        Args:
+            mixture: the best one.
+            each: its weights, and those of others, (1 + m, k).
+
+        Returns:
+            The parts of the error of each loss, (1 + m,), and the misfit between the first and
+            each other one, (m,).
+        """
         fit = self._question.fit
         N = np.full(len(each), mixture.model_size or fit.data.model_size.max)
         D = np.full(len(each), mixture.tokens or fit.data.tokens.max)
         known = {target: intervals(fit, target, N, D, each) for target in mixture.target_weights}
-        return {
-            name: sum(
-                weight * known[target].loss * getattr(known[target], name) / 100
-                for target, weight in mixture.target_weights.items()
-            )
-            for name in ("shift", "own", "noise")
-        }
+        parts: dict[str, Array] = {}
+        for name in ("shift", "own", "noise"):
+            parts[name] = np.zeros(len(each))
+            for target, weight in mixture.target_weights.items():
+                parts[name] += weight * known[target].loss * getattr(known[target], name) / 100
+        between = np.zeros(len(each) - 1)
+        for target, weight in mixture.target_weights.items():
+            own = known[target].loss * known[target].own / 100
+            misfit = np.hypot(own[0], own[1:])
+            added = fit.targets[target].discrepancy
+            if added is not None:
+                alike = added.between(float(N[0]), float(D[0]), each[0], each[1:])
+                misfit = np.where(np.isnan(misfit), np.nan, alike)
+            between += weight * misfit
+        return parts, between
 
 
 def _fits(question: Question) -> list[Fit]:

@@ -112,6 +112,23 @@ def test_as_a_function_of_the_mixture_it_has_the_same_values_and_their_derivativ
         np.testing.assert_allclose(at.curvature(h), bent, rtol=1e-6, atol=1e-9)
 
 
+def test_between_mixtures_it_has_the_deviation_of_a_difference(points, left):
+    own = Discrepancy.of(KERNEL, points, left)[0]
+    _, _, h = trainings()
+    N, D = np.full(5, 3e8), np.full(5, 5e9)
+    seen = exact(points, N, D, h)
+    inverse = np.linalg.inv(covariance(KERNEL, points))
+    mixtures = Points(h, np.arange(5), N, D)
+    posterior = covariance(KERNEL, mixtures) - noise(KERNEL, mixtures) - seen @ inverse @ seen.T
+    expected = [
+        np.sqrt(own.variance * (posterior[0, 0] + posterior[i, i] - 2 * posterior[0, i]))
+        for i in range(1, 5)
+    ]
+    np.testing.assert_allclose(own.between(3e8, 5e9, h[0], h[1:]), expected, rtol=1e-7)
+    near = h[:1] + 1e-4 * np.array([1, -1, 0, 0])
+    assert own.between(3e8, 5e9, h[0], near)[0] < 1e-2 * own.deviation(N[:1], D[:1], h[:1])[0]
+
+
 def test_it_fades_beyond_what_was_seen(points, left):
     own = Discrepancy.of(KERNEL, points, left)[0]
     h = points.mixtures[:1]
