@@ -50,7 +50,8 @@ class Certainty:
 
     Attributes:
         count: of resamples that it is taken from.
-        weights: (k, 2) the 90% interval of each weight of the best mixture over resamples.
+        weights: (k, 2) the 90% interval of each weight of the best mixture over resamples, widened
+            as that of predictions (see `mixfit.fitting.uncertainty.widening`).
         low: lower end of the 90% interval of the weighted loss of a training on it.
         high: upper end.
         standard_error: of the loss at it by the parameters alone, in percent.
@@ -116,6 +117,7 @@ class OverResamples:
         parts, between = self._misfits(mixture, np.array(each))
         wide = np.mean([widening(fit, target) for target in weights])
         drawn = np.array(losses)
+        moved = mixture.weights + wide * (np.array(best) - mixture.weights)
         spread = float(wide * _deviation(drawn[:, 0]))
         total = float(np.sqrt(spread**2 + sum(part[0] ** 2 for part in parts.values())))
         gains = {}
@@ -126,7 +128,7 @@ class OverResamples:
         error = float(100 * spread / mixture.loss)
         return Certainty(
             count=len(best),
-            weights=np.quantile(best, _ENDS, axis=0).T,
+            weights=np.quantile(np.clip(moved, 0.0, 1.0), _ENDS, axis=0).T,
             low=mixture.loss - _QUANTILE * total,
             high=mixture.loss + _QUANTILE * total,
             standard_error=error,
