@@ -217,4 +217,5 @@ class Design(Shown):
         from mixfit.design.sheet import sheet_rows
 
         header, *rows = sheet_rows(self)
-        return pd.DataFrame(rows, columns=header).replace("", np.nan).infer_objects()
+        filled = [[np.nan if cell == "" else cell for cell in row] for row in rows]
+        return pd.DataFrame(filled, columns=header).infer_objects()
