@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
-from mixfit.base.numbers import short
 from mixfit.base.shown import Shown
+from mixfit.fitting.diagnosis import outside_notes
 from mixfit.fitting.inputs import rows_of
 from mixfit.runs.transforms import undone
 
@@ -125,13 +125,7 @@ def predictions_of(fit: Fit, names: Sequence[str], N: Array, D: Array, h: Array)
         ("model-size", "size", "", N, fit.data.model_size),
         ("tokens", "length", " tokens", D, fit.data.tokens),
     ):
-        beyond = values.max() / fitted.max
-        if beyond > 1.0001:
-            text = (
-                f"{short(float(values.max()))}{unit} is {beyond:.2g} times the largest {what}"
-                f" fitted, {short(fitted.max)}"
-            )
-            notes.append(Note(f"{code}-outside", text))
+        notes += outside_notes(float(values.max()), fitted, what, code, unit)
     transforms = fit.data.columns.transforms or {}
     loss = {target: undone(x, transforms.get(target)) for target, x in fit.predict(N, D, h).items()}
     known = {target: _undone(own, transforms.get(target)) for target, own in known.items()}

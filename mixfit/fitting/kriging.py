@@ -157,10 +157,12 @@ def averaged(runs: Runs | TargetRows, left: Array, most: int = _MOST) -> Seen:
         most: points at the most.
     """
     group = neighbours(runs, most)
+    numbers, rows = np.unique(group, return_index=True)
+    first = rows[numbers >= 0]
     points = Points(
         mixtures=runs.mixtures,
-        mixture=runs.mixture[first_rows(group)],
-        N=runs.N[first_rows(group)],
+        mixture=runs.mixture[first],
+        N=runs.N[first],
         D=np.exp(_means(np.log(runs.D), group)),
     )
     return Seen(points, np.array([_means(own, group) for own in left]))
@@ -193,12 +195,6 @@ def neighbours(runs: Runs | TargetRows, most: int = _MOST) -> Indices:
     group = np.empty(len(order), int)
     group[order] = np.where(kept[run], (np.cumsum(of_run) - of_run)[run] + part, -1)
     return group
-
-
-def first_rows(group: Indices) -> Indices:
-    """Give a row of each group, from `neighbours`."""
-    numbers, rows = np.unique(group, return_index=True)
-    return rows[numbers >= 0]
 
 
 def _means(values: Array, group: Indices) -> Array:
