@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices
 
 
+_NORMAL = 1.4826  # a standard deviation over the median distance from 0, where values are normal
+
+
 def relative_errors(predicted: Array, observed: Array) -> Array:
     """Give |prediction - observation| / observation in percent, (rows,); arguments as below."""
     return 100 * np.abs(predicted - observed) / observed
@@ -46,6 +49,15 @@ def mean_relative_error(predicted: Array, observed: Array) -> float:
 def mean_relative_bias(predicted: Array, observed: Array) -> float:
     """Give the mean of (prediction - observation) / observation in percent; arguments as above."""
     return float(100 * np.mean((predicted - observed) / observed))
+
+
+def robust_deviation(values: Array) -> float:
+    """Give the standard deviation of a normal distribution with the same median distance from 0.
+
+    Args:
+        values: (n,), of which those that are NaN do not count.
+    """
+    return _NORMAL * float(np.nanmedian(np.abs(values)))
 
 
 def rank_correlation(predicted: Array, observed: Array) -> float:

@@ -26,7 +26,6 @@ from mixfit.fitting.result import Candidate
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import PooledLaw
-from mixfit.runs.doubts import with_doubts
 from mixfit.runs.splits import selection_splits
 from mixfit.runs.target_rows import TargetRows
 
@@ -69,7 +68,7 @@ def fit_auto(
             can be trusted, or the losses of each target are all one number.
     """
     options, executor = options or FitOptions(), Executor.of(jobs)
-    runs = with_doubts(runs.varying())
+    runs = runs.varying()
     splits = selection_splits(runs, seed=options.seed)
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     race = Race(runs, splits, quick)

@@ -18,12 +18,13 @@ from mixfit.base.numbers import counted, short
 from mixfit.base.parallel import Executor
 from mixfit.evaluation.rule import Difference, difference, logs_of
 from mixfit.fitting.discrepancy import NONE
-from mixfit.fitting.fit import fit
+from mixfit.fitting.fit import applicable, fit, fit_all
 from mixfit.fitting.optimum import optima
 from mixfit.fitting.options import FitOptions
-from mixfit.fitting.pooling import errors_at
+from mixfit.fitting.pooling import Case, errors_at
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.trimmed import Cut, Trim
+from mixfit.laws.pooled import law_of
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ def fit_trimmed(
     middle = float(np.sqrt(runs.D[largest].min() * runs.D[largest].max()))
     held, train = runs.select(largest & (middle <= runs.D)), runs.select(~largest)
     alone = replace(options, discrepancy=NONE)
-    known = optima(fit(train, law, options=alone, jobs=executor), train)
+    wanted, train = law_of(law), train.varying()
+    case = Case(train, wanted, applicable(wanted.law, train))
+    ((first, _),) = fit_all([case], alone, executor)
+    known = optima(first, train)
     places = [(N, D) for N in sizes[:-_KEPT_SIZES].tolist() for D in _lengths(train)]
     tasks = [_Task(own, TargetRows.of(held, own.rows.target), places) for own in known]
     errors = np.full((len(places), len(held.mixtures), len(known)), np.nan)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError, parameter
+from mixfit.base.metrics import robust_deviation
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.fitting.fit import applicable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # Where residuals are normal, Huber's estimate is 95% as efficient as least squares.
 _TIMES = 1.345
-_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute one
 _FIRST_DELTA = 3e-4  # of the first fit, in shares of the losses: about the paper's
 _EXACT = 1e-7  # residuals that are smaller shares of the losses are those of a law that is exact
 _FEWEST = 5  # rows more than parameters, below which residuals say nothing
@@ -95,4 +95,4 @@ def _scale(task: _Task) -> float | None:
         return None
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
     largest = np.sort(np.abs(rows.loss - predicted))[fitted:]
-    return _NORMAL * float(np.median(largest))
+    return robust_deviation(largest)

@@ -196,9 +196,7 @@ def noise_of(errors: Array, rows: TargetRows, parameters: float) -> Noise:
         rows: the rows.
         parameters: how many numbers in h were fitted to them.
     """
-    keys = np.stack([rows.mixture, np.unique(rows.N, return_inverse=True)[1]], axis=1)
-    _, first, run = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    run = run.reshape(-1)
+    run, first = rows.trained()
     runs, count = means_by(errors, run), np.bincount(run)
     checkpoint = _square(errors - runs[run], len(rows) - len(runs))
     per_run = checkpoint / count

@@ -29,7 +29,7 @@ from mixfit.fitting.discrepancy_file import (
     stored_discrepancy,
     stored_points,
 )
-from mixfit.fitting.findings import Findings  # noqa: TC001, the fit file reads it by its type
+from mixfit.fitting.misfits import Misfits  # noqa: TC001, the fit file reads it by its type
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.resample_file import load_resamples, save_resamples
 from mixfit.fitting.result import (
@@ -103,7 +103,7 @@ class FitFile:
     errors: Omitted[Errors] = None
     discrepancy: Omitted[StoredPoints] = None
     record: Omitted[dict[str, str]] = None
-    findings: Omitted[Findings] = None
+    misfits: Omitted[Misfits] = None
     targets: dict[str, StoredTarget]
 
 
@@ -129,7 +129,7 @@ def fit_to_plain(fit: Fit, resamples: ResampleFile | None = None) -> dict[str, A
             errors=fit.errors,
             discrepancy=stored_points(fit),
             record=fit.record or None,
-            findings=fit.findings,
+            misfits=fit.misfits,
             targets={name: _stored_target(fit, target) for name, target in fit.targets.items()},
         ),
     )
@@ -227,7 +227,7 @@ def load_fit(path: str | Path) -> Fit:
         resamples=resamples,
         errors=file.errors,
         record=file.record or {},
-        findings=file.findings,
+        misfits=file.misfits,
         trim=file.trim,
     )
 

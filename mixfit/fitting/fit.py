@@ -12,13 +12,13 @@ from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
 from mixfit.base.metrics import mean_relative_error
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
-from mixfit.fitting.checks import check
 from mixfit.fitting.diagnosis import delta_notes, diagnose, table_notes
 from mixfit.fitting.kriging import with_discrepancies
 from mixfit.fitting.objective import huber
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
 from mixfit.fitting.prior import effective_parameters
+from mixfit.fitting.residuals import with_misfits
 from mixfit.fitting.result import Fit, FitData, TargetFit
 from mixfit.fitting.search import GRID, Solved, TargetSearch
 from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
@@ -75,7 +75,7 @@ def fit(
     ]
     before = len(runs.notes)
     noted = replace(fitted, notes=(*runs.notes, *left_out, *fitted.notes[before:]))
-    return check(noted, runs)
+    return with_misfits(noted, runs)
 
 
 def fit_all(

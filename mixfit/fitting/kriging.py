@@ -11,6 +11,7 @@ from scipy.linalg import cho_solve, lapack
 from scipy.optimize import minimize
 
 from mixfit.base.errors import Note
+from mixfit.base.metrics import robust_deviation
 from mixfit.fitting.discrepancy import (
     GP,
     NONE,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 _ROUGH, _MOST = 500, 800  # points at the most, to find the kernel and in the end
 _SAME_D = 0.01  # a difference of logs
 _LEAST = 5  # mixtures
-_NORMAL = (
-    1.4826  # a standard deviation over the median of absolute values, of a normal distribution
-)
 _FAR = 5.0  # standard deviations; a run that went wrong counts as no farther off
 _EXACT = 1e-6  # of the losses; a law that leaves less leaves rounding
 # The logs of variances, in units of a point's noise, and of lengths, as before anything is seen:
@@ -119,7 +117,7 @@ def discrepancies_of(
     for target, fit in fits.items():
         loss = runs.losses_of(target)
         left = loss - fit.predict(runs.N, runs.D, runs.h)
-        usual = _usual(left)
+        usual = robust_deviation(left)
         if np.isfinite(usual) and usual > _EXACT * np.nanmean(loss):
             sound[target] = near(left)
     if not sound or len(runs.mixtures) < _LEAST:
@@ -134,11 +132,8 @@ def discrepancies_of(
 
 def near(left: Array) -> Array:
     """Bring what is left of a target, (rows,), to within five robust standard deviations."""
-    return np.clip(left, -_FAR * _usual(left), _FAR * _usual(left))
-
-
-def _usual(left: Array) -> float:
-    return _NORMAL * float(np.nanmedian(np.abs(left)))
+    most = _FAR * robust_deviation(left)
+    return np.clip(left, -most, most)
 
 
 class Seen(NamedTuple):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.discrepancy import Discrepancy
-    from mixfit.fitting.findings import Findings
+    from mixfit.fitting.misfits import Misfits
     from mixfit.fitting.options import FitOptions
     from mixfit.fitting.trimmed import Trim
     from mixfit.fitting.uncertainty import Errors, Intervals, Resamples
@@ -300,7 +300,7 @@ class Fit(Shown, Drawn):
         resamples: its parameters under random weights on the mixtures, where it was resampled.
         errors: what predictions may be off by besides, likewise.
         record: what no table tells, a name in `mixfit.fitting.record.BLANKS` to what the user says.
-        findings: of a look at the residuals.
+        misfits: of a look at the residuals.
         trim: how it was chosen from which N and D on rows are fitted, where it was (see
             `mixfit.evaluation.trim`).
     """
@@ -316,7 +316,7 @@ class Fit(Shown, Drawn):
     resamples: Resamples | None = None
     errors: Errors | None = None
     record: dict[str, str] = field(default_factory=dict)
-    findings: Findings | None = None
+    misfits: Misfits | None = None
     trim: Trim | None = None
 
     def __repr__(self) -> str:

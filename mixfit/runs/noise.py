@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mixfit.base.metrics import robust_deviation
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -391,5 +393,5 @@ def _scales(deviations: Array, tail: float = 0.95) -> Array:
         known = np.sort(own[~np.isnan(own)])
         if len(known) >= _FEWEST_VALUES:
             last = float(known[int(tail * (len(known) - 1))])
-            scales[target] = max(1.4826 * float(np.median(known)), last / normal, 1e-9)
+            scales[target] = max(robust_deviation(known), last / normal, 1e-9)
     return scales

@@ -67,6 +67,12 @@ class TargetRows:
         """The domain that the target itself is, if any."""
         return self.domains.index(self.target) if self.target in self.domains else None
 
+    def trained(self) -> tuple[Indices, Indices]:
+        """Number the runs, a mixture at one N each: of each row, (rows,), and a row of each."""
+        keys = np.stack([self.mixture, np.unique(self.N, return_inverse=True)[1]], axis=1)
+        _, first, run = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        return run.reshape(-1), first
+
     def select(self, rows: Mask | Indices) -> TargetRows:
         """Take some rows, by a mask (rows,) or their indices; the mixtures keep their numbers."""
         return replace(

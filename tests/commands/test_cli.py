@@ -139,7 +139,7 @@ def test_the_fit_file_has_the_keys_of_the_contract(mixfit, fit_file):
     content = yaml.safe_load(fit_file.read_text())
     assert list(content) == [
         *("schema", "mixfit", "law", "domains", "options", "data", "notes"),
-        *("findings", "targets"),
+        *("misfits", "targets"),
     ]
     assert content["domains"] == ["web", "code", "books"]
     assert content["options"] == {

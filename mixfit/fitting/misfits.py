@@ -63,7 +63,7 @@ class Early:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Misfits:
     """What was found, of all targets.
 
     Attributes:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mixfit.fitting.checks import check, influences_of
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.optimum import optima
 from mixfit.fitting.options import FitOptions
+from mixfit.fitting.residuals import influences_of, with_misfits
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import Runs
 
@@ -43,7 +43,7 @@ def table(seed=0, mixtures=20, *, wrong=None, targets=2):
 
 
 def found(runs, law="additive:none"):
-    return fit(runs, law, options=QUICK).findings
+    return fit(runs, law, options=QUICK).misfits
 
 
 def codes(fitted):
@@ -53,9 +53,9 @@ def codes(fitted):
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_found_on_clean_tables(seed):
     fitted = fit(table(seed), "additive:none", options=QUICK)
-    assert fitted.findings.looked_at == 2 * (2 + K + 1)
-    assert (fitted.findings.trends, fitted.findings.early) == ((), ())
-    assert fitted.findings.influences == ()
+    assert fitted.misfits.looked_at == 2 * (2 + K + 1)
+    assert (fitted.misfits.trends, fitted.misfits.early) == ((), ())
+    assert fitted.misfits.influences == ()
     assert not {"residual-trend", "early-misfit", "influence"} & set(codes(fitted))
 
 
@@ -74,7 +74,7 @@ def test_a_law_that_misses_how_sizes_and_lengths_meet():
         return 1.0 + 0.02 * np.log(N / 1.4e8) * np.log(D / 4e9)
 
     fitted = fit(table(wrong=fading), "additive:none", options=QUICK)
-    trends = [trend for trend in fitted.findings.trends if trend.against == "N"]
+    trends = [trend for trend in fitted.misfits.trends if trend.against == "N"]
     assert {trend.target for trend in trends} == {"t0", "t1"}
     # Observed losses of the largest sizes are above the law at the last checkpoints.
     assert all(trend.correlation > 0.5 and trend.p < 1e-6 for trend in trends)
@@ -83,15 +83,15 @@ def test_a_law_that_misses_how_sizes_and_lengths_meet():
 
 def test_laws_that_lack_what_losses_depend_on():
     fitted = fit(table(targets=1), "ye-m1:none", options=replace(QUICK, treatment="mixfit"))
-    against = {trend.against: trend for trend in fitted.findings.trends}
+    against = {trend.against: trend for trend in fitted.misfits.trends}
     assert against["D"].correlation < -0.9
     assert against["N"].correlation < -0.9
     fitted = fit(table(wrong=lambda N, D, h, m: 1 + 0.3 * h[:, 0]), "chinchilla", options=QUICK)
-    of_web = [trend for trend in fitted.findings.trends if trend.against == "web"]
+    of_web = [trend for trend in fitted.misfits.trends if trend.against == "web"]
     assert {trend.target for trend in of_web} == {"t0", "t1"}
     for trend in of_web:
         assert trend.correlation > 0.6
-        assert trend.p < 0.01 / fitted.findings.looked_at
+        assert trend.p < 0.01 / fitted.misfits.looked_at
     said = codes(fitted)["residual-trend"]
     assert said.startswith("residuals trend with weights in 2 of 2 targets, most t")
     assert "with that of web (rank correlation +0." in said
@@ -104,8 +104,8 @@ def test_early_checkpoints_that_do_not_follow():
         return 1.0 + 0.02 * (D < 2e9) * off[m, size]
 
     fitted = fit(table(wrong=rough), "additive:none", options=QUICK)
-    assert len(fitted.findings.early) == 2
-    for one in fitted.findings.early:
+    assert len(fitted.misfits.early) == 2
+    for one in fitted.misfits.early:
         assert one.tokens == pytest.approx(LENGTHS[2])
         assert one.early > 2 * one.later
     assert codes(fitted)["early-misfit"].startswith(
@@ -123,7 +123,7 @@ def corner_off(runs, by=1.1):
 def test_a_mixture_without_which_predictions_would_be_others(tmp_path):
     runs, corner = corner_off(table(5, 12, targets=1))
     fitted = fit(runs, "additive:none", options=QUICK)
-    own = [one for one in fitted.findings.influences if one.model_size is None]
+    own = [one for one in fitted.misfits.influences if one.model_size is None]
     (one,) = (o for o in own if np.allclose(list(o.mixture.values()), runs.mixtures[corner]))
     # It is what a fit without the mixture says.
     others = runs.select(runs.mixture != corner)
@@ -135,7 +135,7 @@ def test_a_mixture_without_which_predictions_would_be_others(tmp_path):
     assert f"by {one.shift:.2f}% without the mixture with" in codes(fitted)["influence"]
     # The details stand in the fit file.
     save_fit(fitted, tmp_path / "fit.yaml")
-    assert load_fit(tmp_path / "fit.yaml").findings == fitted.findings
+    assert load_fit(tmp_path / "fit.yaml").misfits == fitted.misfits
 
 
 def test_influence_counts_beside_how_far_the_law_is_off():
@@ -153,9 +153,9 @@ def test_few_runs_and_laws_that_predict_nothing_are_left_alone():
     fitted = fit(runs, "additive:none", options=QUICK)
     params = {**fitted.targets["t0"].params, "E": np.array([-9.0])}
     broken = {**fitted.targets, "t0": replace(fitted.targets["t0"], params=params)}
-    looked = check(replace(fitted, targets=broken, notes=()), runs)
-    assert looked.findings.looked_at == 2 + K + 1
+    looked = with_misfits(replace(fitted, targets=broken, notes=()), runs)
+    assert looked.misfits.looked_at == 2 + K + 1
     assert looked.notes == ()
     exact = {t: own.predict(runs.N, runs.D, runs.h) for t, own in fitted.targets.items()}
     followed = replace(runs, losses=np.column_stack(list(exact.values())))
-    assert check(replace(fitted, notes=()), followed).findings.looked_at == 0
+    assert with_misfits(replace(fitted, notes=()), followed).misfits.looked_at == 0

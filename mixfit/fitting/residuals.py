@@ -17,7 +17,7 @@ from mixfit.base.metrics import rank_correlation
 from mixfit.base.numbers import short
 from mixfit.fitting.blocks import make_blocks
 from mixfit.fitting.errors import means_by
-from mixfit.fitting.findings import Early, Findings, Influence, Trend
+from mixfit.fitting.misfits import Early, Influence, Misfits, Trend
 from mixfit.fitting.optimum import optima
 from mixfit.fitting.solvers import descend
 
@@ -44,7 +44,7 @@ _TOLERANCE = 1e-4
 _RIDGE = 1e-9
 
 
-def check(fit: Fit, runs: Runs) -> Fit:
+def with_misfits(fit: Fit, runs: Runs) -> Fit:
     """Look at the residuals of a fit, those of its law alone: beyond the runs predictions are its.
 
     Args:
@@ -52,7 +52,7 @@ def check(fit: Fit, runs: Runs) -> Fit:
         runs: the rows that were fitted.
 
     Returns:
-        The fit with its `findings` and notes on them.
+        The fit with its `misfits` and notes on them.
     """
     trends: list[Trend] = []
     early: list[Early] = []
@@ -72,13 +72,13 @@ def check(fit: Fit, runs: Runs) -> Fit:
         influences += influences_of(optimum, float(np.median(np.abs(residual))))
     looked_at = len(trends) + len(early)
     level = _LEVEL / max(looked_at, 1)
-    found = Findings(
+    found = Misfits(
         looked_at=looked_at,
         trends=tuple(trend for trend in trends if trend.p < level),
         influences=tuple(influences),
         early=tuple(e for e in early if e.p < level and e.early > _WORSE * e.later),
     )
-    return replace(fit, findings=found, notes=(*fit.notes, *_notes(found, len(fit.targets))))
+    return replace(fit, misfits=found, notes=(*fit.notes, *_notes(found, len(fit.targets))))
 
 
 class _Seen(NamedTuple):
@@ -100,7 +100,7 @@ class _Seen(NamedTuple):
 
     @classmethod
     def of(cls, rows: TargetRows, residual: Array) -> _Seen:
-        run, first = _runs_of(rows)
+        run, first = rows.trained()
         mixture = np.unique(rows.mixture[first], return_inverse=True)[1]
         return cls(rows, residual, run, mixture, first)
 
@@ -160,13 +160,6 @@ class _Seen(NamedTuple):
         yield Early(self.rows.target, begin, float(sides[0].mean()), float(sides[1].mean()), p)
 
 
-def _runs_of(rows: TargetRows) -> tuple[Indices, Indices]:
-    """Give the number of each row's run, (rows,), and a row of each run."""
-    keys = np.stack([rows.mixture, np.unique(rows.N, return_inverse=True)[1]], axis=1)
-    _, first, run = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return run.reshape(-1), first
-
-
 def _p_of(correlation: float, free: int) -> float:
     """Give the two-sided p of a correlation with so many degrees of freedom."""
     from scipy.stats import t
@@ -196,7 +189,7 @@ def influences_of(optimum: Optimum, error: float) -> Iterator[Influence]:
     rows = optimum.rows
     objective, theta = optimum.objective()
     formula = objective.formula
-    run, first = _runs_of(rows)
+    run, first = rows.trained()
     present, mixture = np.unique(rows.mixture[first], return_inverse=True)
     h = rows.mixtures[present]
     N, D = np.full(len(h), rows.N.max()), np.full(len(h), rows.D.max())
@@ -262,7 +255,7 @@ class _Without(NamedTuple):
         return np.clip(theta, lower, upper)
 
 
-def _notes(found: Findings, targets: int) -> Iterator[Note]:
+def _notes(found: Misfits, targets: int) -> Iterator[Note]:
     def several(names: Iterable[str]) -> str:
         return f" in {len(set(names))} of {targets} targets, most" if targets > 1 else ","
 
