@@ -56,7 +56,7 @@ class Case:
 
     def split(self, path):
         """Give the rows to fit and to predict."""
-        runs = mixfit.read_runs(path, where=self.fitted or None, targets=self.targets)
+        runs = mixfit.read_runs(path, where=self.fitted or (), targets=self.targets)
         others = runs
         if self.predicted is not None:
             others = mixfit.read_runs(path, where=self.predicted, targets=self.targets)

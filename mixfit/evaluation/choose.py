@@ -25,7 +25,7 @@ from mixfit.fitting.pooling import FollowTask, follow
 from mixfit.fitting.result import Candidate
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import PooledLaw
+from mixfit.laws.pooled import assuming
 from mixfit.runs.splits import selection_splits
 from mixfit.runs.target_rows import TargetRows
 
@@ -123,7 +123,7 @@ def _start(task: _StartTask) -> list[dict[str, Array]]:
     search = TargetSearch(task.rows, task.options)
     starts = []
     for law in task.laws:
-        solved = search.solve(PooledLaw(law).within(GRID[0]))
+        solved = search.solve(assuming(law).within(GRID[0]))
         starts.append(solved.formula.natural(solved.theta))
     return starts
 

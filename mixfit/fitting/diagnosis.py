@@ -56,7 +56,7 @@ def table_notes(N: Array, D: Array, law: Law) -> tuple[Note, ...]:
             Note(
                 "two-model-sizes",
                 f"two model sizes ({' and '.join(distinct(sizes))}) cannot pin E, A and"
-                " alpha together: extrapolation to other sizes is arbitrary",
+                " alpha together: what the fit says of other sizes is not from the runs",
             )
         )
     if law.uses_tokens and np.ptp(D) == 0:

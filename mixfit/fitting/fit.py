@@ -17,13 +17,13 @@ from mixfit.fitting.kriging import with_discrepancies
 from mixfit.fitting.objective import huber
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
-from mixfit.fitting.prior import effective_parameters
+from mixfit.fitting.prior import effective_parameters, pooling
 from mixfit.fitting.residuals import with_misfits
 from mixfit.fitting.result import Fit, FitData, TargetFit
 from mixfit.fitting.search import GRID, Solved, TargetSearch
 from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
 from mixfit.laws.law import OURS
-from mixfit.laws.pooled import AutoLaw, PooledLaw, law_of
+from mixfit.laws.pooled import AutoLaw, Pool, PooledLaw, assuming, law_of
 from mixfit.runs.doubts import with_doubts
 from mixfit.runs.target_rows import TargetRows
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
 
+_HALF = 0.5  # of an exponent that the rows decide; less, and the prior does
 _LITTLE = 0.1  # of a number that the rows decide; less is as good as unmeasured
 
 
@@ -170,14 +171,14 @@ def _fit_target(task: FitTask) -> list[_Alone]:
 def _alone(search: TargetSearch, law: PooledLaw | AutoLaw) -> _Alone:
     if isinstance(law, AutoLaw):
         begin = time.perf_counter()
-        wanted = PooledLaw(law.law)
+        wanted = assuming(law.law)
         thetas = dict(zip(GRID, search.path(wanted, GRID), strict=True))
         formula = search.objective(wanted).formula
         seconds = time.perf_counter() - begin
         return _Alone(formula, thetas, formula.natural(thetas[GRID[0]]), None, seconds)
     solved = search.solve(law)
     strength = 0.0 if law.pool is None else law.pool.domains
-    fitted = _described(solved, search.rows, search.options)
+    fitted = _described(solved, law, search.rows, search.options)
     return _Alone(solved.formula, {strength: solved.theta}, None, fitted, search.seconds(law))
 
 
@@ -260,7 +261,7 @@ def _move(task: _Move) -> tuple[Array, TargetFit | None, float]:
     fitted = None
     if task.last:
         solved = Solved(objective, Solution(point, 0), time.perf_counter() - begin)
-        fitted = _described(solved, task.rows, task.options)
+        fitted = _described(solved, task.law, task.rows, task.options)
     return point.theta, fitted, time.perf_counter() - begin
 
 
@@ -368,10 +369,10 @@ def applicable(law: Law, runs: Runs) -> tuple[str, ...]:
 
 def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
     """Fit a law to one target, and look at the fit."""
-    return _described(search.solve(law), search.rows, search.options)
+    return _described(search.solve(law), law, search.rows, search.options)
 
 
-def _described(solved: Solved, rows: TargetRows, options: FitOptions) -> TargetFit:
+def _described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOptions) -> TargetFit:
     """Look at a law that is fitted to the rows of a target."""
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
     shares = _effective(solved)
@@ -390,7 +391,7 @@ def _described(solved: Solved, rows: TargetRows, options: FitOptions) -> TargetF
         effective={name: float(own.sum()) for name, own in shares.items()},
         notes=tuple(
             replace(note, target=rows.target)
-            for note in (*notes, *scaled, *_unmeasured(shares, rows))
+            for note in (*notes, *scaled, *_unmeasured(shares, rows), *_assumed(solved, law))
         ),
     )
 
@@ -402,6 +403,23 @@ def _effective(solved: Solved) -> dict[str, Array]:
         return {}
     of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
     return effective_parameters(solved.formula, of_rows, penalty)
+
+
+def _assumed(solved: Solved, law: PooledLaw) -> list[Note]:
+    """Name the exponents that the runs do not tell, so that they are what is usual."""
+    penalty, pool = solved.objective.penalty, law.pool
+    usual = None if pool is None else pooling(solved.formula, Pool(usual=pool.usual))
+    if penalty is None or usual is None:
+        return []
+    of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
+    shares = effective_parameters(solved.formula, of_rows, usual)
+    groups = solved.formula.law.groups
+    assumed = [param for param in groups if shares.get(param.name, np.ones(1))[0] < _HALF]
+    if not assumed:
+        return []
+    names = " and ".join(f"{param.name} near {param.usual:g}" for param in assumed)
+    text = f"assumed, as the runs cannot tell: {names}, as published fits have it"
+    return [Note("assumed", text)]
 
 
 def _unmeasured(shares: Mapping[str, Array], rows: TargetRows) -> list[Note]:

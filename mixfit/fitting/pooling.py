@@ -20,7 +20,7 @@ from mixfit.fitting.prior import centres, shapes_of
 from mixfit.fitting.result import PoolPath, Trial
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.fitting.solvers import descend
-from mixfit.laws.pooled import AutoLaw, Pool, PooledLaw
+from mixfit.laws.pooled import USUAL, AutoLaw, Pool, PooledLaw, assuming
 from mixfit.runs.splits import split_few_folds
 from mixfit.runs.target_rows import TargetRows
 
@@ -84,7 +84,7 @@ def follow(task: FollowTask) -> list[Followed]:
     results = []
     for law, start in zip(task.laws, task.starts, strict=True):
         begin = time.perf_counter()
-        wanted = PooledLaw(law)
+        wanted = assuming(law)
         formula = search.objective(wanted).formula
         theta = formula.internal({param.name: start[param.name] for param in formula.law.groups})
         thetas = search.path(wanted, task.strengths, start=theta, tolerance=_TOLERANCE)
@@ -126,7 +126,7 @@ def _together(task: _TogetherTask) -> Array:
     errors = []
     thetas = list(task.thetas)
     for strength in reversed(ACROSS):
-        law = PooledLaw(task.law, Pool(task.domains, strength, EXPONENTS))
+        law = PooledLaw(task.law, Pool(task.domains, strength, EXPONENTS, USUAL))
         thetas = _round(searches, law, thetas)  # one is enough, since the next goes on from it
         at = [
             errors_at(search.objective(law).formula, [theta], rows)[0]
@@ -303,10 +303,10 @@ def _chosen(case: Case, domains: Trial | None, targets: Trial | None, seconds: f
     if isinstance(case.law, PooledLaw):
         return Chosen(case.law, None, 0.0)
     if domains is None:
-        return Chosen(PooledLaw(case.law.law), None, seconds)
-    pool = Pool(domains.chosen)
+        return Chosen(assuming(case.law.law), None, seconds)
+    pool = Pool(domains.chosen, usual=USUAL)
     if targets is not None:
-        pool = Pool(domains.chosen, targets.chosen, EXPONENTS)
+        pool = Pool(domains.chosen, targets.chosen, EXPONENTS, USUAL)
     folds = split_few_folds(case.runs)
     assert folds is not None  # errors come of nothing else
     path = PoolPath(folds.title, domains, targets)

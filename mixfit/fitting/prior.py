@@ -18,11 +18,16 @@ where the median is over the other targets, and a domain that is the target itse
 here nor in the medians of others. Numbers in units of the loss, such as -log C_i, count as
 differences from their level over domains, so that each target keeps its own. The exponents of
 N and D, one number each, are pulled to their medians likewise.
+
+Rows of two model sizes cannot pin E, A and alpha together. So that what they say of a third is not
+left to chance, it adds with a strength of its own, a weak one,
+
+    usual / 2 * sum over alpha and beta of  (log of it - log of what published fits have)^2
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +84,11 @@ def pooling(
         places = formula.slices[param.name]
         if pool.domains > 0 and param.pull > 0:
             matrix[places, places] += pool.domains * param.pull * _from_mean(formula.k)
+        if pool.usual > 0 and param.usual is not None:
+            goal = param.internal(np.array([param.usual]))
+            matrix[places, places] += pool.usual
+            pull[places] += pool.usual * goal
+            constant += 0.5 * pool.usual * float(goal @ goal)
         across = param.across * (pool.targets if param.per_domain else pool.exponents)
         if across > 0 and centre and param.name in centre:
             goal = centre[param.name]
@@ -89,6 +99,30 @@ def pooling(
             pull[own] += weight @ goal[known]
             constant += 0.5 * float(goal[known] @ weight @ goal[known])
     return Penalty(matrix, pull, constant) if matrix.any() else None
+
+
+# Exponents that published fits and other tables have are apart by as much: a standard deviation of
+# their logs.
+_APART = 0.5
+
+
+def redrawn(penalty: Penalty, formula: Formula, pool: Pool, rng: np.random.Generator) -> Penalty:
+    """Draw anew what is usual of exponents: nobody knows it well.
+
+    Args:
+        penalty: from `pooling`, for the same formula and pool.
+        formula: the law.
+        pool: how hard everything is pulled.
+        rng: of the draw.
+    """
+    pull, constant = penalty.pull.copy(), penalty.constant
+    for param in formula.law.groups:
+        if pool.usual > 0 and param.usual is not None:
+            goal = param.internal(np.array([param.usual]))
+            drawn = goal + _APART * rng.standard_normal(goal.shape)
+            pull[formula.slices[param.name]] += pool.usual * (drawn - goal)
+            constant += 0.5 * pool.usual * float(drawn @ drawn - goal @ goal)
+    return replace(penalty, pull=pull, constant=constant)
 
 
 def _levelled(param: Param) -> bool:

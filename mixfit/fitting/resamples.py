@@ -4,7 +4,7 @@ The rows of a mixture are not independent, so that mixtures and not rows are wei
 drawn from a Dirichlet distribution: unlike mixtures drawn with replacement, none is ever left out,
 which with few mixtures would let laws run away. In one resample all targets have the same weights,
 so that what is common to them stays common. The strengths of pooling, and where other targets pull,
-stay as they are in the fit.
+stay as they are in the fit; what is assumed to be usual of exponents is drawn anew.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mixfit.base.errors import UsageError, parameter
 from mixfit.base.parallel import Executor
 from mixfit.fitting.errors import errors_of
 from mixfit.fitting.optimum import optima, weighted, weights_of
+from mixfit.fitting.prior import redrawn
 from mixfit.fitting.search import draw_start
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import TOO_FEW, Resamples, decided_in_h
@@ -108,6 +109,11 @@ def _resample(task: _Task) -> list[dict[str, Array]]:
     found = []
     for index, of_mixtures in enumerate(task.weights, start=task.first):
         own = weighted(objective, task.optimum.rows, of_mixtures)
+        if own.penalty is not None and task.optimum.law.pool is not None:
+            # The same for all targets, so that what is common to them stays common.
+            drawn = np.random.default_rng([task.seed, zlib.crc32(b"usual"), index])
+            redrew = redrawn(own.penalty, own.formula, task.optimum.law.pool, drawn)
+            own = replace(own, penalty=redrew)
         point = descend(own, theta, tolerance=_TOLERANCE)
         if index % _FRESH == _FRESH - 1:
             rng = np.random.default_rng([task.seed, name, index])

@@ -114,7 +114,7 @@ class TargetSearch:
         the laws that it contains. A pooled one is followed down from where it is pooled hardest.
         """
         if law not in self._solved:
-            followed = law.pool is not None and law.pool.domains < GRID[0]
+            followed = law.pool is not None and law.law.poolable and law.pool.domains < GRID[0]
             self._solved[law] = self._follow(law) if followed else self._search(law)
         return self._solved[law]
 

@@ -226,6 +226,7 @@ class Constant(Coefficient):
         upper: bound on theta; None for the usual one, which no loss comes near.
         start: where a search may start; None for the usual one of the kind.
         across: how hard a prior pulls the number to that of other targets.
+        usual: near which published fits have it; None for not known.
     """
 
     name: str
@@ -235,6 +236,7 @@ class Constant(Coefficient):
     upper: float | None = None
     start: Start | None = None
     across: float = 0.0
+    usual: float | None = None
 
     @property
     def params(self) -> tuple[Param, ...]:
@@ -251,6 +253,7 @@ class Constant(Coefficient):
                 self.start,
                 scale=True,
                 across=self.across,
+                usual=self.usual,
             ),
         )
 

@@ -248,6 +248,11 @@ class Law:
         """Whether a prior can pull the domains' parameters together."""
         return any(param.pull > 0 for param in self.groups)
 
+    @property
+    def assumed(self) -> bool:
+        """Whether it has exponents that published fits know."""
+        return any(param.usual is not None for param in self.groups)
+
     def impossible(self, params: Mapping[str, Array]) -> Iterator[tuple[str, int | None, str]]:
         """Name the natural parameters that this law cannot have.
 

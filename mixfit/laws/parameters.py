@@ -68,6 +68,8 @@ class Param:
         pull: how hard, beside others, a prior pulls the domains' internal numbers together where
             parameters are pooled (see `mixfit.fitting.prior`); 0 for not at all.
         across: likewise how hard it pulls them to those of other targets.
+        usual: a natural number near which published fits have it, to which a weak prior pulls it;
+            None for none.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Param:
     scale: bool = False
     pull: float = 0.0
     across: float = 0.0
+    usual: float | None = None
 
     def size(self, k: int) -> int:
         """Count the numbers for k domains."""

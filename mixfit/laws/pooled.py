@@ -5,7 +5,7 @@ In between the modules a `PooledLaw` is passed about; text stands at the command
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Annotated
 
 from mixfit.base.errors import UsageError, parameter
@@ -17,6 +17,12 @@ AUTO, NONE, DOMAINS = "auto", "none", "domains"
 
 Strength = Annotated[float, Key(least=0)]
 
+# The pull of exponents to usual values that is assumed unless one says otherwise: enough to decide
+# between optima that the rows cannot tell apart, as those of two model sizes cannot, and too little
+# to be seen where they can. Exponents that differ by a factor of e are 0.000005 apart by it, a
+# thousandth or two of the objective on real runs.
+USUAL = 1e-5
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -26,21 +32,25 @@ class Pool:
         domains: the domains' parameters of a target to each other, 0 or more.
         targets: the domains' parameters of a target to those of the other targets.
         exponents: the exponents of N and D of a target to those of the other targets.
+        usual: the exponents of N and D to usual values.
     """
 
     domains: Strength = 0.0
     targets: Strength = 0.0
     exponents: Strength = 0.0
+    usual: Strength = 0.0
 
     def __str__(self) -> str:
-        """Write the numbers, without those at the end that are 0.
+        """Write the numbers, but for the last if it is the one assumed, and for zeros before it.
 
-        >>> str(Pool(0.01)), str(Pool(0.01, 0.1, 0.003))
-        ('0.01', '0.01+0.1+0.003')
+        >>> str(Pool(0.01, usual=USUAL)), str(Pool(0.01, 0.1, 0.003, usual=USUAL)), str(Pool(0.01))
+        ('0.01', '0.01+0.1+0.003', '0.01+0+0+0')
         """
         numbers = list(astuple(self))
-        while len(numbers) > 1 and numbers[-1] == 0:
+        if self.usual == USUAL:
             del numbers[-1]
+            while len(numbers) > 1 and numbers[-1] == 0:
+                del numbers[-1]
         return "+".join(short if float(short := f"{x:g}") == x else repr(x) for x in numbers)
 
     @property
@@ -78,7 +88,10 @@ class PooledLaw:
 
     def within(self, strength: float) -> PooledLaw:
         """Give the law with its domains pulled together, each target apart from the others."""
-        return PooledLaw(self.law, Pool(strength)) if self.law.poolable else PooledLaw(self.law)
+        usual = 0.0 if self.pool is None else self.pool.usual
+        if self.law.poolable:
+            return PooledLaw(self.law, Pool(strength, usual=usual))
+        return PooledLaw(self.law, Pool(usual=usual) if usual > 0 and self.law.assumed else None)
 
     @property
     def contains(self) -> tuple[PooledLaw, ...]:
@@ -86,7 +99,7 @@ class PooledLaw:
         smaller = tuple(PooledLaw(law) for law in self.law.contains)
         if self.pool is None:
             return smaller
-        return tuple(law.within(self.pool.domains) for law in smaller)
+        return tuple(replace(law, pool=self.pool).within(self.pool.domains) for law in smaller)
 
 
 @dataclass(frozen=True)
@@ -117,15 +130,20 @@ class AutoLaw:
         return self.law.name
 
 
+def assuming(law: Law) -> PooledLaw:
+    """Give a law of which nothing is assumed but that its exponents are not far from usual."""
+    return PooledLaw(law, Pool(usual=USUAL) if law.assumed else None)
+
+
 def parse_law(text: str) -> PooledLaw | AutoLaw:
     """Read a law and how hard it is pooled, as after the colon in ``coupled:none``.
 
     That is ``auto`` (the default where a law can be pooled), ``domains`` (auto, with each target
     apart from the others), ``none``, or numbers of 0 or more: how hard the domains are pulled to
-    each other, and after a plus how hard the targets, and their exponents.
+    each other, and after a plus how hard the targets, their exponents, and these to usual values.
 
     >>> parse_law("coupled:0.01").pool, parse_law("coupled:0.01+0.1+0.003").pool.targets
-    (Pool(domains=0.01, targets=0.0, exponents=0.0), 0.1)
+    (Pool(domains=0.01, targets=0.0, exponents=0.0, usual=1e-05), 0.1)
 
     Raises:
         UsageError: if there is no such law, it has nothing to pool, or the number is none.
@@ -144,26 +162,36 @@ def pooled(law: Law, value: str | None) -> PooledLaw | AutoLaw:
         UsageError: if the law has nothing to pool, or a number is none.
     """
     if value is None:
-        return AutoLaw(law) if law.poolable else PooledLaw(law)
+        return AutoLaw(law) if law.poolable else assuming(law)
     if value == NONE:
         return PooledLaw(law)
-    if not law.poolable:
+    if value in (AUTO, DOMAINS) and law.poolable:
+        return AutoLaw(law, across=value == AUTO)
+    pool = _numbers(value)
+    if not law.poolable and (pool is None or pool != Pool(usual=pool.usual) or not law.assumed):
         able = ", ".join(known.name for known in CATALOGUE.values() if known.poolable)
         raise UsageError(
             f"The law {law.name} has no parameter for each domain that {parameter('pool')} could"
             f" pull together. Laws that have: {able}."
         )
-    if value in (AUTO, DOMAINS):
-        return AutoLaw(law, across=value == AUTO)
-    try:
-        numbers = [float(number) for number in value.split("+")]
-    except ValueError:
-        numbers = []
-    if not 1 <= len(numbers) <= 3 or not all(0 <= number < float("inf") for number in numbers):
+    if pool is None:
         raise UsageError(
             f"{parameter('pool')} {value}: give a number of 0 or more, {AUTO}, {DOMAINS} or {NONE}."
         )
-    return PooledLaw(law, Pool(*numbers))
+    return PooledLaw(law, pool)
+
+
+def _numbers(text: str) -> Pool | None:
+    """Read strengths; those left out at the end are as usual. None where they are none."""
+    most = len(fields(Pool))
+    try:
+        numbers = [float(number) for number in text.split("+")]
+    except ValueError:
+        return None
+    if len(numbers) > most or not all(0 <= number < float("inf") for number in numbers):
+        return None
+    pool = Pool(*numbers)
+    return pool if len(numbers) == most else replace(pool, usual=USUAL)
 
 
 def law_of(law: str | Law | PooledLaw | AutoLaw) -> PooledLaw | AutoLaw:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mixfit.runs.runs import Runs
 
 _FOLDS = 5
-_ENOUGH_SIZES = 4  # so that the largest is predicted from three
+_ENOUGH_SIZES = 3  # so that the largest is predicted from two
 _LONGER = 2.0  # times the longest training length fitted that the held-out ones reach
 
 

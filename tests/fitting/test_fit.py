@@ -254,7 +254,7 @@ class TestOptions:
         """With a delta above all residuals the fit is the least-squares fit."""
         from scipy.optimize import least_squares
 
-        found = fit(runs, "chinchilla", options=FitOptions(delta=10.0), jobs=1).targets["math"]
+        found = fit(runs, "chinchilla:none", options=FitOptions(delta=10.0), jobs=1).targets["math"]
         loss = runs.losses_of("math")
 
         def residuals(x):
@@ -452,7 +452,7 @@ class TestPredict:
 
     def test_a_law_without_mixtures(self):
         runs, _, _ = make_runs(CATALOGUE["chinchilla"], mixtures=3)
-        found = fit(runs, "chinchilla", options=QUICK, jobs=1)
+        found = fit(runs, "chinchilla:none", options=QUICK, jobs=1)
         predicted = found.predict(runs.N, runs.D, runs.h)["math"]
         np.testing.assert_allclose(predicted, runs.losses_of("math"), rtol=1e-6)
 

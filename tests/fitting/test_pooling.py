@@ -15,7 +15,7 @@ from mixfit.fitting.result import Trial
 from mixfit.fitting.search import GRID, TargetSearch
 from mixfit.laws.catalogue import ADDITIVE, CATALOGUE
 from mixfit.laws.formula import Formula
-from mixfit.laws.pooled import Pool, PooledLaw
+from mixfit.laws.pooled import USUAL, Pool, PooledLaw, assuming
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds
 from mixfit.runs.target_rows import TargetRows
@@ -140,7 +140,7 @@ def test_mixtures_held_out_make_the_choice(chosen):
         assert trial.chosen == values[int(np.argmin(trial.mean))]
         # A geometric mean is below the arithmetic one.
         assert np.all(np.array(trial.mean) < np.array(trial.mre))
-    assert chosen.law.pool == Pool(path.domains.chosen, path.targets.chosen, EXPONENTS)
+    assert chosen.law.pool == Pool(path.domains.chosen, path.targets.chosen, EXPONENTS, USUAL)
     (note,) = (note for note in chosen.notes if note.code == "pool")
     assert note.text == (
         f"5 folds over 14 mixtures chose how hard to pool: {path.domains.chosen:g} between domains,"
@@ -219,6 +219,39 @@ def test_where_nothing_can_be_held_out_nothing_is_pooled_and_it_is_said(losses):
     h = np.array([[0.5, 0.5], [0.2, 0.8]])[: len(losses["x"])]
     runs = Runs.from_arrays(1e8, 1e9, h, losses, ["a", "b"])
     fitted = fit(runs, "additive", options=FASTEST)
-    assert fitted.law == PooledLaw(ADDITIVE)
+    assert fitted.law == assuming(ADDITIVE)
     (note,) = (note for note in fitted.notes if note.code == "not-pooled")
     assert note.text == "the rows have no mixtures to hold out, so that nothing is pooled"
+
+
+class TestUsualExponents:
+    """Two model sizes leave alpha open; three do not."""
+
+    def fitted(self, sizes, law):
+        rng = np.random.default_rng(0)
+        h = rng.dirichlet(np.ones(3), 12)
+        index = (np.arange(12), np.arange(len(sizes)), np.arange(4))
+        m, n, d = (x.ravel() for x in np.meshgrid(*index, indexing="ij"))
+        N, D = np.array(sizes)[n], np.geomspace(1e9, 8e9, 4)[d]
+        mixture = 0.5 / (h[m] ** 0.7).sum(axis=1)
+        loss = 1.5 + mixture + 20 / N**0.2 + 3000 / D**0.37
+        loss *= np.exp(0.001 * rng.standard_normal(len(loss)))
+        runs = Runs.from_arrays(N, D, h[m], {"x": loss}, ["web", "code", "books"])
+        return fit(runs, law, options=FASTEST)
+
+    def test_two_sizes_have_a_usual_one(self):
+        fitted = self.fitted([1e8, 3e8], "additive:0.001")
+        assert fitted.targets["x"].params["alpha"][0] == pytest.approx(0.3, rel=0.02)
+        (note,) = (note for note in fitted.targets["x"].notes if note.code == "assumed")
+        assert note.text == (
+            "assumed, as the runs cannot tell: alpha near 0.3, as published fits have it"
+        )
+
+    def test_where_nothing_is_assumed_nothing_is_said(self):
+        fitted = self.fitted([1e8, 3e8], "additive:0.001+0+0+0")
+        assert "assumed" not in {note.code for note in fitted.targets["x"].notes}
+
+    def test_five_sizes_have_their_own(self):
+        fitted = self.fitted([3e7, 1e8, 3e8, 1e9, 3e9], "additive:0.001")
+        assert fitted.targets["x"].params["alpha"][0] == pytest.approx(0.2, rel=0.1)
+        assert "assumed" not in {note.code for note in fitted.targets["x"].notes}

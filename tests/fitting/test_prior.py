@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import D_UNIT, N_UNIT, K, draw_theta
 
-from mixfit.fitting.prior import centres, effective_parameters, pooling, shapes_of
+from mixfit.fitting.prior import centres, effective_parameters, pooling, redrawn, shapes_of
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
 from mixfit.laws.pooled import Pool
@@ -44,7 +44,7 @@ def test_its_derivatives_against_differences(law):
     goal, *_ = centres(
         [shapes_of(formula, x, own) for x, own in zip([theta, *others], (0, 1, None), strict=True)]
     )
-    penalty = pooling(formula, Pool(0.7, 0.2, 0.1), goal)
+    penalty = pooling(formula, Pool(0.7, 0.2, 0.1, 0.3), goal)
     gradient = penalty.gradient(theta)
     for i, step in enumerate(1e-4 * np.eye(formula.size)):
         above, below = theta + step, theta - step
@@ -53,6 +53,29 @@ def test_its_derivatives_against_differences(law):
         slopes = (penalty.gradient(above) - penalty.gradient(below)) / 2e-4
         np.testing.assert_allclose(slopes, penalty.matrix[i], atol=1e-8)
     assert np.linalg.eigvalsh(penalty.matrix).min() > -1e-12
+
+
+def test_exponents_are_pulled_to_what_is_usual():
+    formula = Formula(CATALOGUE["coupled"], K, N_UNIT, D_UNIT)
+    theta = draw_theta(formula, np.random.default_rng(2))
+    p = formula.natural(theta)
+    expected = np.log(p["alpha"][0] / 0.3) ** 2 + np.log(p["beta"][0] / 0.3) ** 2
+    assert pooling(formula, Pool(usual=0.2)).value(theta) == pytest.approx(0.1 * expected)
+
+
+def test_what_is_usual_is_drawn_anew():
+    formula, pool = Formula(CATALOGUE["coupled"], K, N_UNIT, D_UNIT), Pool(0.1, usual=0.2)
+    penalty, rng = pooling(formula, pool), np.random.default_rng(3)
+    places = [formula.slices[name].start for name in ("alpha", "beta")]
+    lowest = []
+    for _ in range(400):
+        drawn = redrawn(penalty, formula, pool, rng)
+        theta = np.linalg.pinv(drawn.matrix) @ drawn.pull
+        lowest.append(theta[places])
+        assert drawn.value(theta) == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_allclose(np.mean(lowest, axis=0), np.log(0.3), atol=0.1)
+    np.testing.assert_allclose(np.std(lowest, axis=0), 0.5, atol=0.05)
+    assert redrawn(pooling(formula, Pool(0.1)), formula, Pool(0.1), rng).pull.max() == 0.0
 
 
 def test_nothing_is_added_where_nothing_is_pooled():

@@ -53,7 +53,13 @@ class TestLawsContained:
         for name in ("coupled", "joint", "coupled", "coupled-joint"):
             searched.solve(free(name))
         assert solved == [
-            *("coupled:none", "additive:none", "chinchilla", "joint:none", "coupled-joint:none")
+            *(
+                "coupled:none",
+                "additive:none",
+                "chinchilla:none",
+                "joint:none",
+                "coupled-joint:none",
+            )
         ]
 
     def test_a_solution_does_not_depend_on_which_others_are_asked_for(self, rows):

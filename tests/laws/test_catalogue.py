@@ -16,7 +16,7 @@ from mixfit.laws.coefficients import Constant, PowerSum
 from mixfit.laws.formula import Formula
 from mixfit.laws.law import Law, Outer, Term
 from mixfit.laws.parameters import FREE, NONNEGATIVE
-from mixfit.laws.pooled import Pool, parse_law
+from mixfit.laws.pooled import USUAL, Pool, parse_law
 
 E = Term("E", Constant("E", NONNEGATIVE))
 ALPHA = Constant("alpha", lower=-7.0, upper=2.0)
@@ -78,7 +78,7 @@ class TestOwnLaws:
 
     def test_with_a_strength(self):
         pooled = parse_law("ourlaws:LOG_LOSS:0.01")
-        assert (pooled.law.name, pooled.pool) == ("ourlaws:LOG_LOSS", Pool(0.01))
+        assert (pooled.law.name, pooled.pool) == ("ourlaws:LOG_LOSS", Pool(0.01, usual=USUAL))
         assert str(pooled) == "ourlaws:LOG_LOSS:0.01"
 
     @pytest.mark.parametrize(
