@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mixfit.runs.runs import Runs
 
 _FOLDS = 5
-_ENOUGH_SIZES = 3  # so that the largest is predicted from two
+_LEAST_SIZES = 3  # so that the largest is predicted from two
 _LONGER = 2.0  # times the longest training length fitted that the held-out ones reach
 
 
@@ -199,7 +199,7 @@ def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
         UsageError: if there are fewer than three sizes.
     """
     sizes = np.unique(runs.N)
-    if len(sizes) < 3:
+    if len(sizes) < _LEAST_SIZES:
         listed = " and ".join(distinct(sizes))
         raise UsageError(
             f"{parameter('split_sizes')} needs three model sizes or more, and the rows have"
@@ -217,7 +217,7 @@ def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
     if len(np.unique(splits[0].train.N)) == 2:
         text = (
             f"{labels[0]} is predicted from two sizes, which cannot pin E, A and alpha together:"
-            " that column is arbitrary"
+            " that column rests on a usual alpha, and is arbitrary where none is assumed"
         )
         notes = (Note("two-model-sizes", text), *notes)
     title = "fitted on the smaller sizes, tested on the next"
@@ -261,8 +261,8 @@ def join_splits(plans: Sequence[Splits]) -> Splits:
 def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
     """Hold out folds of mixtures, the largest size, and the longest trainings.
 
-    What two sizes say of a third is arbitrary, so that the size is held out where there are
-    four, or nothing else.
+    What two sizes say of a third rests on exponents that are assumed to be usual, which all laws
+    that are chosen among have alike (see `mixfit.fitting.prior`).
 
     Raises:
         UsageError: if the rows have too few mixtures, sizes and lengths for any.
@@ -271,12 +271,10 @@ def selection_splits(runs: Runs, *, seed: int = 0) -> Splits:
     folds = split_few_folds(runs, seed=seed)
     if folds is not None:
         plans.append(folds)
-    if len(np.unique(runs.N)) >= _ENOUGH_SIZES:
+    if len(np.unique(runs.N)) >= _LEAST_SIZES:
         plans.append(split_sizes(runs, largest_only=True))
     if (lengths := split_lengths(runs)) is not None:
         plans.append(lengths)
-    if not plans and len(np.unique(runs.N)) >= 3:
-        plans.append(split_sizes(runs, largest_only=True))
     if not plans:
         raise UsageError(
             "There is nothing to hold out, as auto must: the rows have one mixture, fewer than"

@@ -60,13 +60,14 @@ def test_mixtures_the_largest_size_and_the_longest_trainings_are_held_out():
     assert [split.fold for split in plan.splits] == [*range(1, 6), 1, 1]
 
 
-def test_three_sizes_say_nothing_unless_there_is_nothing_else():
+def test_of_three_sizes_the_largest_is_held_out():
     three = (1e8, 2e8, 4e8)
     plan = selection_splits(table(sizes=three, lengths=(1e9, 2e9, 4e9, 8e9)))
+    assert plan.decisive == ("new mixtures", "400M", "D>4B")
+    assert "rests on a usual alpha" in plan.notes[0].text
+    two = (1e8, 2e8)
+    plan = selection_splits(table(sizes=two, lengths=(1e9, 2e9, 4e9, 8e9)))
     assert plan.decisive == ("new mixtures", "D>4B")
-    plan = selection_splits(table(mixtures=1, sizes=three))
-    assert plan.decisive == ("400M",)
-    assert "arbitrary" in plan.notes[0].text
 
 
 def test_what_cannot_be_held_out_is_left_out():
