@@ -63,9 +63,6 @@ class Summary:
     rows: int
 
 
-OBJECTIVE, EACH_TARGET = "objective", "each target"
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison(Shown, Drawn):
     """Several laws on the same splits.
@@ -78,8 +75,8 @@ class Comparison(Shown, Drawn):
         figures: all there are.
         summaries: (law, target or `AVERAGE`, column) to what the table says; not there where a law
             is not applicable.
-        decisions: (law, `OBJECTIVE` or `EACH_TARGET`, column) to what its picks are worth among the
-            mixtures held out; not there where these are too few.
+        decisions: (law, what is picked for as in `mixfit.evaluation.decision`, column) to what its
+            picks are worth among the mixtures held out; not there where these are too few.
         standings: a law each, in the order asked for.
         choice: the law to use, or None if none can be.
         notes: what a careful reader should know.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixfit.base.errors import Note  # noqa: TC001, the compare file is written by its type
-from mixfit.base.plain import Blank, to_document, to_plain
+from mixfit.base.plain import Blank, Omitted, to_document, to_plain
 from mixfit.evaluation.evaluation_file import OrAll  # noqa: TC001, likewise
 from mixfit.fitting.options import FitOptions  # noqa: TC001, likewise
 from mixfit.fitting.result import Candidate, Choice  # noqa: TC001, likewise
@@ -64,6 +64,7 @@ class DecisionRow:
     optimism_error: Blank
     order: Blank
     order_of_best: Blank
+    noise: Omitted[float] = None
 
 
 @dataclass(frozen=True)

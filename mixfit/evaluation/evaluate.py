@@ -11,8 +11,10 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
 from mixfit.base.numbers import short
 from mixfit.base.shown import Drawn, Shown
+from mixfit.evaluation.decision import Decisions, decisions_of
 from mixfit.fitting.uncertainty import intervals
 from mixfit.runs.splits import rows_among
+from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +64,9 @@ class Evaluation(Shown, Drawn):
         runs: that were predicted.
         fitted: which of their rows (rows,) the fit was made on; None where that is not known.
         intervals: target to predictions with intervals; empty where the fit was not resampled.
+        decisions: `decision.OBJECTIVE` (all targets alike) and `decision.EACH_TARGET` to what the
+            picks of the fit are worth among the mixtures of the runs, at the largest N and D that
+            five or more have; not there where fewer have any.
     """
 
     model_sizes: tuple[float, ...]
@@ -73,6 +78,7 @@ class Evaluation(Shown, Drawn):
     runs: Runs
     fitted: Mask | None = None
     intervals: dict[str, Intervals] = field(default_factory=dict)
+    decisions: dict[str, Decisions] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -140,7 +146,26 @@ def evaluate(fit: Fit, runs: Runs, *, fitted_runs: Runs | None = None) -> Evalua
     }
     fitted = None if fitted_runs is None else rows_among(runs, fitted_runs)
     notes = _notes(fit, runs, targets)
-    return Evaluation(sizes, scores, average, predicted, notes, fit, runs, fitted, known)
+    return Evaluation(
+        sizes,
+        scores,
+        average,
+        predicted,
+        notes,
+        fit,
+        runs,
+        fitted,
+        known,
+        _decisions(runs, predicted),
+    )
+
+
+def _decisions(runs: Runs, predicted: Mapping[str, Array]) -> dict[str, Decisions]:
+    """Judge what the picks of a fit are worth, all targets alike."""
+    rows = [TargetRows.of(runs, target) for target in predicted]
+    of_rows = [values[~np.isnan(runs.losses_of(target))] for target, values in predicted.items()]
+    made = decisions_of(rows, of_rows, dict.fromkeys(predicted, 1.0))
+    return {kind: Decisions.of(own) for kind, own in made.items()}
 
 
 def _inside(known: Intervals, observed: Array, chosen: Mask) -> float | None:

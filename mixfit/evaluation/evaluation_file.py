@@ -40,6 +40,21 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
+class PickRow:
+    """The `Decisions` of a fit."""
+
+    picked_for: str
+    mixtures: int
+    regret: float
+    best_of_five: float
+    optimism: Blank
+    optimism_error: Blank
+    order: Blank
+    order_of_best: Blank
+    noise: Omitted[float] = None
+
+
+@dataclass(frozen=True)
 class Gate:
     """The limit that was asked for, and the targets above it."""
 
@@ -55,6 +70,7 @@ class EvalFile:
     data: Origin
     notes: tuple[Note, ...]
     rows: tuple[ScoreRow, ...]
+    decisions: Omitted[tuple[PickRow, ...]] = None
     max_mre: Omitted[Gate] = None
 
 
@@ -70,11 +86,13 @@ def evaluation_to_plain(
         max_mre: the limit in percent that was asked for, if any.
     """
     gate = None if max_mre is None else Gate(max_mre, evaluation.targets_over(max_mre))
+    picks = tuple(PickRow(kind, **vars(own)) for kind, own in evaluation.decisions.items())
     file = EvalFile(
         fit=PredictedBy(fit_path, file_sha256(fit_path)),
         data=runs.origin,
         notes=without_targets(evaluation.notes),
         rows=_rows(evaluation),
+        decisions=picks or None,
         max_mre=gate,
     )
     return to_document(EVAL_SCHEMA, file)

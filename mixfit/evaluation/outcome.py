@@ -12,14 +12,12 @@ from mixfit.base.metrics import percent_errors
 from mixfit.base.numbers import counted
 from mixfit.evaluation.comparison import (
     AVERAGE,
-    EACH_TARGET,
-    OBJECTIVE,
     TEST,
     TRAIN,
     Figure,
     Summary,
 )
-from mixfit.evaluation.decision import Decisions, decide, objectives
+from mixfit.evaluation.decision import Decisions, decisions_of
 from mixfit.evaluation.evaluate import ALL_SIZES, mean_of, score_of
 from mixfit.evaluation.heldout import HeldOutErrors, MixtureNumbers
 from mixfit.fitting.result import Candidate
@@ -174,15 +172,8 @@ class Outcome:
         for (split, part), pairs in by_part.items():
             column = self.splits.splits[split].tests[part].label
             rows, predicted = zip(*pairs, strict=True)
-            known = {r.target for r in rows}
-            kinds = [(EACH_TARGET, {target: 1.0}) for target in weights if target in known]
-            if known >= set(weights):
-                kinds.append((OBJECTIVE, dict(weights)))
-            for kind, own in kinds:
-                both = objectives(rows, predicted, own)
-                decision = None if both is None else decide(*both)
-                if decision is not None:
-                    made.setdefault((label, kind, column), []).append(decision)
+            for kind, own in decisions_of(rows, predicted, weights).items():
+                made.setdefault((label, kind, column), []).extend(own)
         return {key: Decisions.of(own) for key, own in made.items()}
 
     def standing(

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from mixfit.base.numbers import fixed, number
 from mixfit.base.shown import TEXT
-from mixfit.evaluation.comparison import AVERAGE, OBJECTIVE
+from mixfit.evaluation.comparison import AVERAGE
+from mixfit.evaluation.decision import OBJECTIVE
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.evaluation.comparison import Comparison, Summary
+    from mixfit.evaluation.decision import Decisions
     from mixfit.reports.report import Block
 
 FORMATS = (TEXT, "markdown", "latex", "csv")
@@ -68,9 +70,7 @@ def averages(comparison: Comparison) -> Grid:
             cells += _figures(summary) if summary else [""] * 5
             if picks:
                 own = comparison.decisions.get((standing.law, OBJECTIVE, column))
-                cells += (
-                    ["", ""] if own is None else [fixed(own.regret), fixed(own.optimism, sign=True)]
-                )
+                cells += ["", ""] if own is None else [regret(own), fixed(own.optimism, sign=True)]
             rows.append((*cells, _seconds(standing.seconds) if summary else ""))
             tests.append(
                 summary.test if summary and _of_all_targets(comparison, standing.law) else math.nan
@@ -85,6 +85,11 @@ def averages(comparison: Comparison) -> Grid:
     left = (0, 2) if several else (0,)
     spare = (len(headers) - 1, 1)
     return Grid(tuple(headers), tuple(rows), left=left, marked=frozenset(marked), spare=spare)
+
+
+def regret(decisions: Decisions) -> str:
+    """Write a regret, none where it is within the noise of runs that were trained again."""
+    return "none" if decisions.within_noise else fixed(decisions.regret)
 
 
 def by_target(comparison: Comparison) -> Grid:

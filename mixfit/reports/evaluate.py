@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mixfit.base.numbers import distinct, fixed, short
+from mixfit.evaluation.decision import OBJECTIVE
 from mixfit.evaluation.evaluate import ALL_SIZES
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 from mixfit.runs.transforms import titled
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def report_evaluation(evaluation: Evaluation, title: str = "") -> Report:
     """Report on an evaluation under a title, which may be empty."""
     first_line = (title, "") if title else ()
-    blocks = (*first_line, _scores(evaluation), "", *_coverage(evaluation))
+    blocks = (*first_line, _scores(evaluation), "", *_coverage(evaluation), *_pick(evaluation))
     return Report(blocks, remarks_of(evaluation.notes))
 
 
@@ -32,6 +33,19 @@ def _coverage(evaluation: Evaluation) -> tuple[str, ...]:
         if size is not ALL_SIZES and share is not None
     ]
     return (f"{text} ({', '.join(by_size)})" if len(by_size) > 1 else text, "")
+
+
+def _pick(evaluation: Evaluation) -> tuple[str, ...]:
+    """Say what is lost by taking the mixture that the fit puts first."""
+    own = evaluation.decisions.get(OBJECTIVE)
+    if own is None:
+        return ()
+    lost = "none within the noise of runs" if own.within_noise else f"{fixed(own.regret)}%"
+    text = (
+        f"its pick of {own.mixtures} mixtures: regret {lost}, optimism"
+        f" {fixed(own.optimism, sign=True)}%"
+    )
+    return (text, "")
 
 
 def _scores(evaluation: Evaluation) -> Grid:

@@ -148,6 +148,7 @@ def test_the_fit_file_has_the_keys_of_the_contract(mixfit, fit_file):
         "solver": "trust-region",
         "restarts": 2,
         "hops": 1,
+        "pool": {"domains": 0.0, "targets": 0.0, "exponents": 0.0, "usual": 1e-5},
     }
     data = content["data"]
     assert data["files"][0]["path"] == "runs.csv"
@@ -157,7 +158,7 @@ def test_the_fit_file_has_the_keys_of_the_contract(mixfit, fit_file):
     assert data["tokens"] == {"min": 1e9, "max": 1.6e10}
     assert data["columns"]["weights"] == {d: f"weight_{d}" for d in ("web", "code", "books")}
     target = content["targets"]["code"]
-    assert list(target) == ["rows", "params", "huber", "mre", "status", "notes"]
+    assert list(target) == ["rows", "params", "huber", "mre", "status", "effective", "notes"]
     assert list(target["params"]) == ["E", "A", "alpha", "B", "beta"]
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mixfit.base.errors import UsageError
 from mixfit.evaluation.compare import compare_laws
-from mixfit.evaluation.comparison import EACH_TARGET, OBJECTIVE
-from mixfit.evaluation.decision import Decision, Decisions, decide, objectives
+from mixfit.evaluation.decision import (
+    EACH_TARGET,
+    OBJECTIVE,
+    Decision,
+    Decisions,
+    decide,
+    objectives,
+)
 from mixfit.fitting.options import FitOptions
-from mixfit.reports.compare import averages
+from mixfit.reports.compare import averages, regret
 from mixfit.runs.runs import Runs
 from mixfit.runs.splits import split_folds
 from mixfit.runs.target_rows import TargetRows
@@ -66,17 +74,36 @@ def test_the_objective_is_that_at_the_largest_scale():
     web = rows("web", lambda N, h: 2 + h[:, 0] - N / 1e9)
     math = rows("math", lambda N, h: 3 + h[:, 1])
     predicted = [web.loss + 0.5, math.loss + 0.5]
-    observed, of_law = objectives([web, math], predicted, {"web": 3.0, "math": 1.0})
+    _, _, observed, of_law, noise = objectives([web, math], predicted, {"web": 3.0, "math": 1.0})
     at = web.N == 2e8
     np.testing.assert_allclose(observed, 0.75 * web.loss[at] + 0.25 * math.loss[at])
     np.testing.assert_allclose(of_law, observed + 0.5)
+    assert noise is None
+
+
+def test_noise_is_known_where_mixtures_were_trained_again():
+    """The objective of two runs is 0.1 apart, twice; what is logged twice is no second run."""
+    h = np.linspace(0.1, 0.9, 6)[[0, 1, 2, 3, 4, 5, 0, 1, 2]]
+    web = np.array([2.2, 2.0, 2.1, 2.5, 2.4, 2.3, 2.3, 2.1, 2.1])
+    math = np.array([3.2, 3.0, 3.1, 3.5, 3.4, 3.3, 3.3, 3.1, 3.1])
+    weights = np.column_stack([h, 1 - h])
+    runs = Runs.from_arrays(1e8, 1e9, weights, {"web": web, "math": math}, ("a", "b"))
+    parts = [TargetRows.of(runs, target) for target in ("web", "math")]
+    among = objectives(parts, [part.loss for part in parts], {"web": 1.0, "math": 3.0})
+    assert among.noise == pytest.approx(0.1 / np.sqrt(2))
+    made = decide(among.observed, among.predicted, among.noise)
+    assert made.noise == pytest.approx(100 * 0.1 / among.observed.min())
+    regretted = replace(made, regret=made.noise)
+    assert Decisions.of([regretted]).within_noise
+    assert regret(Decisions.of([regretted])) == "none"
+    assert not Decisions.of([replace(made, regret=1.01 * made.noise)]).within_noise
+    assert not Decisions.of([replace(regretted, noise=None)]).within_noise
 
 
 def test_a_scale_with_too_few_mixtures_is_passed_over():
     web = rows("web", lambda N, h: 2 + h[:, 0])
     web = web.select((web.N == 1e8) | (web.mixture < 3))
-    observed, _ = objectives([web], [web.loss], {"web": 1.0})
-    assert len(observed) == 6
+    assert len(objectives([web], [web.loss], {"web": 1.0}).observed) == 6
     assert (
         objectives([web.select(web.mixture < 3)], [web.loss[web.mixture < 3]], {"web": 1}) is None
     )
