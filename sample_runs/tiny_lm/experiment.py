@@ -1,6 +1,6 @@
 """Trains the largest models on the mixtures that mixfit finds, and on others to compare with.
 
-    mixfit fit runs.csv --law additive --where 'model_size<2e5' --allow-units -o fit.yaml
+    mixfit fit runs.csv --law auto --where 'model_size<2e5' --allow-units -o fit.yaml
     mixfit optimize fit.yaml --model-size 787584 --tokens 4M -o average.yaml
     mixfit optimize fit.yaml --model-size 787584 --tokens 4M --target dictionary -o outside.yaml
     python experiment.py average=average.yaml outside=outside.yaml
