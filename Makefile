@@ -1,4 +1,4 @@
-# make demo: fit a law to the runs in sample_runs/ and find the best mixture.
+# make demo: fit a law to small real runs in sample_runs/, predict larger ones, find the best mixture.
 # make test: run all tests.   make lint: ruff and mypy.   make bench: time the solvers.
 # make release: build wheel and sdist, check them, and run the worked example with the wheel alone.
 # make test-lowest: run them on the lowest versions of all packages, which lowest.txt lists.
@@ -9,12 +9,13 @@ BIN = .venv/bin
 
 .PHONY: demo test test-lowest lint bench gallery release clean
 
+DEMO_RUNS = sample_runs/tiny_lm/runs.csv
 demo: .venv/.installed
-	$(BIN)/mixfit fit sample_runs/additive.csv --law additive --resamples 100 -o fit.yaml
+	$(BIN)/mixfit fit $(DEMO_RUNS) --where 'model_size<200K' --allow-units --resamples 100 -o fit.yaml
 	mkdir -p build
-	$(BIN)/mixfit eval fit.yaml sample_runs/additive.csv --plot build/observed.png
-	$(BIN)/mixfit optimize fit.yaml --model-size 7B --tokens 150B -o mixture.yaml --plot build/weights.png
-	$(BIN)/mixfit predict fit.yaml --mixture mixture.yaml --model-size 7B --tokens 150B
+	$(BIN)/mixfit eval fit.yaml $(DEMO_RUNS) --where 'model_size>200K' --allow-units --plot build/observed.png
+	$(BIN)/mixfit optimize fit.yaml --model-size 788K --tokens 4M -o mixture.yaml --plot build/weights.png
+	$(BIN)/mixfit predict fit.yaml --mixture mixture.yaml --model-size 788K --tokens 4M
 
 # A file of tests goes to one of two processes, so that what its tests share is made once.
 PROCESSES ?= 2
