@@ -51,6 +51,6 @@ def test_the_commands_are_right(commands):
 
 def test_the_pictures_of_the_front_page_are_of_the_gallery():
     shown = re.findall(r'<img src="([^"]+)"', (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert all((ROOT / path).exists() for path in shown)
     assert {path.removeprefix("docs/") for path in shown} <= set(re.findall(r"\]\(([^)]+)", PAGE))
