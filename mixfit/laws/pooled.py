@@ -38,7 +38,7 @@ class Pool:
     domains: Strength = 0.0
     targets: Strength = 0.0
     exponents: Strength = 0.0
-    usual: Strength = 0.0
+    usual: Annotated[float, Key(least=0, omit=True)] = 0.0
 
     def __str__(self) -> str:
         """Write the numbers, but for the last if it is the one assumed, and for zeros before it.

@@ -14,7 +14,7 @@ from mixfit.fitting.options import FitOptions
 from mixfit.fitting.result import Candidate, Choice
 from mixfit.fitting.uncertainty import Resamples
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.pooled import Pool, PooledLaw
+from mixfit.laws.pooled import USUAL, Pool, PooledLaw
 from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.planner import Planner
 from mixfit.reports.document import Made, fit_command, sections_of, title_of
@@ -119,7 +119,7 @@ def test_words_are_those_that_the_page_has():
 
     fit = make_fit()
     assert not {"Pooled", "± and 90%"} & set(words(fit))
-    pooled = replace(fit, law=PooledLaw(CATALOGUE["additive"], Pool(0.01)))
+    pooled = replace(fit, law=PooledLaw(CATALOGUE["additive"], Pool(0.01, usual=USUAL)))
     twice = {
         target: {name: np.stack([x, x]) for name, x in found.params.items()}
         for target, found in fit.targets.items()
@@ -161,7 +161,7 @@ def test_a_command_says_what_is_not_usual():
     own = replace(
         fit,
         data=data,
-        law=PooledLaw(CATALOGUE["joint"], Pool(0.01)),
+        law=PooledLaw(CATALOGUE["joint"], Pool(0.01, usual=USUAL)),
         options=FitOptions(delta=0.01, seed=7, hops=3),
     )
     assert fit_command(own, "f.yaml") == (
