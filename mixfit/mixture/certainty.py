@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _NORMAL = NormalDist()
 _QUANTILE = _NORMAL.inv_cdf(0.5 + LEVEL / 2)
 _SURE = 0.9  # probability from which a gain is told from nothing
-_ALARM = 0.8  # percent of the loss; see docs/design.md
+_ALARM = 0.8  # percent of the loss; see docs/intervals.md
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ class OverResamples:
     def certainty(self, mixture: Mixture, others: Sequence[Baseline] = ()) -> Certainty:
         """Find how sure a best mixture is.
 
-        Every resample of the fit is asked the same question, and the losses that it predicts at the
-        mixtures found are compared. The misfit of the law counts as the same for all targets, and
-        as independent between mixtures unless a discrepancy says how alike it is, which makes
+        Every resample of the fit is asked the same question, with a draw of how far discrepancies
+        may be off. The losses that it predicts at the answer and at the others are compared without
+        such a draw: there the misfit of the law counts as the same for all targets, and as
+        independent between mixtures unless a discrepancy says how alike it is, which makes
         intervals rather wide.
 
         Args:
@@ -252,8 +253,9 @@ def _notes(
     if error > _ALARM:
         text = (
             f"the parameters alone leave the loss at h* unsure by {error:.2f}%, a standard error;"
-            f" above {_ALARM:g}% many such picks were wrong. Train more mixtures, take a smaller"
-            " law, bound the weights to what runs had, or take the mixture of --risk upper"
+            f" of picks above {_ALARM:g}% two in five gave away over 0.5% of the loss in studies,"
+            " of others one in twenty. Train more mixtures, take a smaller law, bound the weights"
+            " to what runs had, or take the mixture of --risk upper"
         )
         notes.append(Note("unsure-optimum", text))
     alike = [
