@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 AUTO, GP, NONE = "auto", "gp", "none"
 KINDS = (AUTO, GP, NONE)
+_NOTHING = 1e-6  # of a variance: less is rounding
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,39 @@ class Discrepancy:
         deviation: Array = np.sqrt(self.variance * left)
         return deviation
 
+    def draws(self, N: float, D: float, numbers: Array, places: Array) -> list[DiscrepancyAt]:
+        """Draw by how much it may be off at one N and D, apart from what all mixtures share.
+
+        At the places draws vary as it does given what was seen at the points; elsewhere a draw is
+        what is then expected, so that it is as smooth.
+
+        Args:
+            N: parameters.
+            D: tokens.
+            numbers: drawn from the standard normal distribution, (draws, places).
+            places: weights (places, k).
+        """
+        here = np.full(len(places), N), np.full(len(places), D), places
+        own = Points(places, np.arange(len(places)), *here[:2])
+        of_mixture, factor, _ = alike(self.kernel, Apart.of(*here, own))
+        near, seen_from, _ = alike(self.kernel, Apart.of(*here, self.points))
+        with_points = (near * seen_from)[:, self._seen]
+        solved = self._observed.solve(with_points.T)
+        values, vectors = np.linalg.eigh(of_mixture * factor - with_points @ solved)
+        kept = values > _NOTHING * self.kernel.variance
+        vectors = vectors[:, kept]
+        around = (numbers @ vectors * np.sqrt(self.variance / values[kept])) @ vectors.T
+        back = np.zeros((len(numbers), len(self.points)))
+        back[:, self._seen] = around @ solved.T
+        back *= seen_from[0]
+        count = len(self.points.mixtures)
+        heights = [
+            np.append(-np.bincount(self.points.mixture, one, count), bumps)
+            for one, bumps in zip(back, around * factor[0], strict=True)
+        ]
+        every = np.concatenate([self.points.mixtures, places])
+        return [DiscrepancyAt(every, self.kernel.mixture, each, 0.0) for each in heights]
+
     def _with_points(self, N: Array, D: Array, h: Array) -> Array:
         """Give the covariance of trainings with points, without v, (rows, points)."""
         of_mixture, factor, common = alike(self.kernel, Apart.of(N, D, h, self.points))
@@ -310,6 +344,12 @@ class DiscrepancyAt:
         heights = np.array([own.heights for own in each])
         constant = np.array([own.constant for own in each])
         return replace(each[0], heights=heights, constant=constant)
+
+    def plus(self, other: DiscrepancyAt) -> DiscrepancyAt:
+        """Add another one, with bumps around mixtures of which the first ones are those here."""
+        heights = other.heights.copy()
+        heights[: len(self.mixtures)] += self.heights
+        return replace(other, heights=heights, constant=self.constant + other.constant)
 
     def summed(self, weights: Array) -> DiscrepancyAt:
         """Give the weighted sum of those of several targets; weights is (t,)."""

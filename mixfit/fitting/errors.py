@@ -17,6 +17,7 @@ import numpy as np
 from mixfit.fitting.discrepancy import Discrepancy
 from mixfit.fitting.kriging import averaged, near, neighbours
 from mixfit.fitting.optimum import weighted, weights_of
+from mixfit.fitting.pulls import pulled
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import Errors, Growth, Noise
 
@@ -36,17 +37,22 @@ _RESAMPLES = 16  # of each cut, for what parameters explain of the errors beyond
 
 
 def errors_of(
-    optima: Sequence[Optimum], parameters: Sequence[float], seed: int, executor: Executor
+    optima: Sequence[Optimum],
+    parameters: Sequence[float],
+    pulls: float,
+    seed: int,
+    executor: Executor,
 ) -> Errors:
     """Estimate the errors of a fit.
 
     Args:
         optima: its targets.
         parameters: how many numbers in h the rows decided, of each target.
+        pulls: how far off pulls may be, see `mixfit.fitting.pulls`.
         seed: of random weights.
         executor: where the work is done.
     """
-    tasks = [_Task(*own, seed) for own in zip(optima, parameters, strict=True)]
+    tasks = [_Task(*own, pulls, seed) for own in zip(optima, parameters, strict=True)]
     measured = executor.map(_measure, tasks, "measuring errors")
     noise = {optimum.rows.target: own.noise for optimum, own in zip(optima, measured, strict=True)}
     sizes, lengths = (
@@ -59,6 +65,7 @@ def errors_of(
 class _Task(NamedTuple):
     optimum: Optimum
     parameters: float
+    pulls: float
     seed: int
 
 
@@ -125,10 +132,11 @@ def _away(task: _Task, kept: Mask, values: Array) -> _Away | None:
     mixture = np.unique(beyond.mixture, return_inverse=True)[1]
 
     theta = descend(objective, start, tolerance=_TOLERANCE).theta
-    resamples = [
-        descend(weighted(objective, rows, weights), theta, tolerance=_ROUGH).theta
-        for weights in weights_of(len(every.mixtures), _RESAMPLES, task.seed)
-    ]
+    resamples = []
+    for index, weights in enumerate(weights_of(len(every.mixtures), _RESAMPLES, task.seed)):
+        drawn = weighted(objective, rows, weights)
+        drawn = pulled(drawn, task.optimum, task.pulls, task.seed, index)
+        resamples.append(descend(drawn, theta, tolerance=_ROUGH).theta)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         predicted = _predicted(
             objective.formula, [theta, *resamples], rows, beyond, task.optimum.discrepancy

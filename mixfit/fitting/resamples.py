@@ -3,8 +3,8 @@
 The rows of a mixture are not independent, so that mixtures and not rows are weighted. Weights are
 drawn from a Dirichlet distribution: unlike mixtures drawn with replacement, none is ever left out,
 which with few mixtures would let laws run away. In one resample all targets have the same weights,
-so that what is common to them stays common. The strengths of pooling, and where other targets pull,
-stay as they are in the fit; what is assumed to be usual of exponents is drawn anew.
+so that what is common to them stays common. The strengths of pooling stay as they are in the fit;
+where it pulls to is drawn too (`mixfit.fitting.pulls`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mixfit.base.errors import UsageError, parameter
 from mixfit.base.parallel import Executor
 from mixfit.fitting.errors import errors_of
 from mixfit.fitting.optimum import optima, weighted, weights_of
-from mixfit.fitting.prior import redrawn
+from mixfit.fitting.pulls import pulled, variance_of
 from mixfit.fitting.search import draw_start
 from mixfit.fitting.solvers import descend
 from mixfit.fitting.uncertainty import TOO_FEW, Resamples, decided_in_h
@@ -74,8 +74,9 @@ def resample(
     executor = Executor.of(jobs)
     weights = weights_of(mixtures, count, seed)
     known = optima(fit, runs)
+    pulls = variance_of(known)
     tasks = [
-        _Task(optimum, weights[first : first + _CHUNK], first, seed)
+        _Task(optimum, weights[first : first + _CHUNK], first, pulls, seed)
         for optimum in known
         for first in range(0, count, _CHUNK)
     ]
@@ -88,17 +89,26 @@ def resample(
         for target, each in found.items()
     }
     decided = [decided_in_h(target) for target in fit.targets.values()]
-    errors = errors_of(known, decided, seed, executor)
+    errors = errors_of(known, decided, pulls, seed, executor)
     return replace(fit, resamples=Resamples(seed, params), errors=errors)
 
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """Some resamples of a target: the weights of all mixtures of the runs, (some, mixtures)."""
+    """Some resamples of a target.
+
+    Attributes:
+        optimum: the target.
+        weights: of all mixtures of the runs, (some, mixtures).
+        first: number of the first one.
+        pulls: how far off pulls may be, see `mixfit.fitting.pulls`.
+        seed: of what is drawn.
+    """
 
     optimum: Optimum
     weights: Array
     first: int
+    pulls: float
     seed: int
 
 
@@ -109,11 +119,7 @@ def _resample(task: _Task) -> list[dict[str, Array]]:
     found = []
     for index, of_mixtures in enumerate(task.weights, start=task.first):
         own = weighted(objective, task.optimum.rows, of_mixtures)
-        if own.penalty is not None and task.optimum.law.pool is not None:
-            # The same for all targets, so that what is common to them stays common.
-            drawn = np.random.default_rng([task.seed, zlib.crc32(b"usual"), index])
-            redrew = redrawn(own.penalty, own.formula, task.optimum.law.pool, drawn)
-            own = replace(own, penalty=redrew)
+        own = pulled(own, task.optimum, task.pulls, task.seed, index)
         point = descend(own, theta, tolerance=_TOLERANCE)
         if index % _FRESH == _FRESH - 1:
             rng = np.random.default_rng([task.seed, name, index])

@@ -16,6 +16,7 @@ from mixfit.runs.transforms import as_logged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
     from mixfit.mixture.result import Baseline, Mixture
 
@@ -100,26 +101,41 @@ def notes_on_errors(fit: Fit, mixture: Mixture, others: Sequence[Baseline]) -> I
 
     Of a fit that was resampled `mixfit.mixture.certainty` says more.
     """
-    weights = mixture.target_weights
-    off = {target: _off(fit, target, mixture) for target in weights}
-    error = sum(weights[target] * off[target] for target in weights) / mixture.loss
-    gains = {other.name: 100 * (1.0 - mixture.loss / other.loss) for other in others}
-    alike = [f"{name} ({gain:.2f}%)" for name, gain in gains.items() if abs(gain) <= error]
+    if not others:
+        return
+    each = np.array([other.weights for other in others])
+    off = np.zeros(len(others))
+    for target, weight in mixture.target_weights.items():
+        off += weight * _off(fit, target, mixture, each)
+    alike = []
+    for other, error in zip(others, (100 * off / mixture.loss).tolist(), strict=True):
+        gain = 100 * (1.0 - mixture.loss / other.loss)
+        if abs(gain) <= error:
+            alike.append(f"{other.name} (gain {gain:.2f}%, off by {error:.2f}%)")
     if alike:
         text = (
-            f"predictions are off by {error:.2f}% or so, as far as the runs fitted tell, and cannot"
-            f" tell h* from mixtures that it gains less over: {', '.join(alike)}. A fit with"
-            " --resamples gives probabilities"
+            "h* cannot be told from mixtures that it gains less over than predictions are off by,"
+            f" as far as the runs fitted tell: {', '.join(alike)}. A fit with --resamples gives"
+            " probabilities"
         )
         yield Note("not-told-apart", text)
 
 
-def _off(fit: Fit, target: str, mixture: Mixture) -> float:
-    """Give how far the predicted loss of a target is off, a mean, in percent times the loss."""
-    own, loss = fit.targets[target], mixture.predicted_loss[target]
+def _off(fit: Fit, target: str, mixture: Mixture, others: Array) -> Array:
+    """Give how far predictions of a target are off between a mixture and others, a mean.
+
+    Args:
+        fit: the fit.
+        target: one of its targets.
+        mixture: the mixture.
+        others: weights (m, k).
+
+    Returns:
+        (m,), in the unit of the loss.
+    """
+    own = fit.targets[target]
     if own.discrepancy is None:
-        return own.mre * loss
-    N = np.array([mixture.model_size or fit.data.model_size.max])
-    D = np.array([mixture.tokens or fit.data.tokens.max])
-    deviation = own.discrepancy.deviation(N, D, mixture.weights[None])
-    return 100 * _MEAN_OF_NORMAL * float(deviation[0])
+        return np.full(len(others), own.mre / 100 * mixture.predicted_loss[target])
+    N = mixture.model_size or fit.data.model_size.max
+    D = mixture.tokens or fit.data.tokens.max
+    return _MEAN_OF_NORMAL * own.discrepancy.between(N, D, mixture.weights, others)

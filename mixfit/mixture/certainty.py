@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -9,21 +10,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note, UsageError
-from mixfit.fitting.uncertainty import intervals, resampled, widening
+from mixfit.fitting.uncertainty import (
+    LEVEL,
+    deviation,
+    ends,
+    intervals,
+    resampled,
+    tails,
+    widening,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.base.arrays import Array
+    from mixfit.fitting.discrepancy import Discrepancy, DiscrepancyAt
     from mixfit.fitting.result import Fit
     from mixfit.mixture.question import Question
     from mixfit.mixture.result import Baseline, Mixture
 
-_ENDS = (0.05, 0.95)
 _NORMAL = NormalDist()
-_QUANTILE = _NORMAL.inv_cdf(_ENDS[1])
+_QUANTILE = _NORMAL.inv_cdf(0.5 + LEVEL / 2)
 _SURE = 0.9  # probability from which a gain is told from nothing
-_ALARM = 0.8  # percent of the loss; see docs/design.md
+_ALARM = 0.8  # percent of the loss; see docs/intervals.md
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,9 @@ class Certainty:
 
     Attributes:
         count: of resamples that it is taken from.
-        weights: (k, 2) the 90% interval of each weight of the best mixture over resamples, widened
-            as that of predictions (see `mixfit.fitting.uncertainty.widening`).
+        weights: (k, 2) the 90% interval of each weight of the best mixture over resamples, in each
+            of which the discrepancy is off by a draw too; widened as that of predictions, and as
+            mixtures are few (see `widening` and `tails` of `mixfit.fitting.uncertainty`).
         low: lower end of the 90% interval of the weighted loss of a training on it.
         high: upper end.
         standard_error: of the loss at it by the parameters alone, in percent.
@@ -86,9 +96,10 @@ class OverResamples:
     def certainty(self, mixture: Mixture, others: Sequence[Baseline] = ()) -> Certainty:
         """Find how sure a best mixture is.
 
-        Every resample of the fit is asked the same question, and the losses that it predicts at the
-        mixtures found are compared. The misfit of the law counts as the same for all targets, and
-        as independent between mixtures unless a discrepancy says how alike it is, which makes
+        Every resample of the fit is asked the same question, with a draw of how far discrepancies
+        may be off. The losses that it predicts at the answer and at the others are compared without
+        such a draw: there the misfit of the law counts as the same for all targets, and as
+        independent between mixtures unless a discrepancy says how alike it is, which makes
         intervals rather wide.
 
         Args:
@@ -100,11 +111,15 @@ class OverResamples:
         """
         fit, weights = self._question.fit, mixture.target_weights
         each = [mixture.weights, *(other.weights for other in others)]
+        budget = mixture.model_size, mixture.tokens
+        wide = float(np.mean([widening(fit, target) for target in weights]))
+        wider = wide * tails(fit, weights)
         best, losses = [], []
-        for own in self._each:
+        # What is drawn of the discrepancy has its own size; what resamples find is widened below.
+        for own, drawn in zip(self._each, self._draws(mixture, 1 / wider), strict=True):
             try:
-                here = own.at(mixture.model_size, mixture.tokens)
-                best.append(here.best([mixture.weights]).weights)
+                here = own.at(*budget)
+                best.append(own.at(*budget, drawn).best([mixture.weights]).weights)
             except UsageError:  # losses that are not finite, or limits that it cannot meet
                 continue
             losses.append([here.objective.loss(h) for h in each])
@@ -115,26 +130,41 @@ class OverResamples:
             )
         point = np.array([mixture.loss, *(other.loss for other in others)])
         parts, between = self._misfits(mixture, np.array(each))
-        wide = np.mean([widening(fit, target) for target in weights])
-        drawn = np.array(losses)
-        moved = mixture.weights + wide * (np.array(best) - mixture.weights)
-        spread = float(wide * _deviation(drawn[:, 0]))
+        found = np.array(losses)
+        moved = mixture.weights + wider * (np.array(best) - mixture.weights)
+        spread = wide * float(deviation(found[:, 0]))
         total = float(np.sqrt(spread**2 + sum(part[0] ** 2 for part in parts.values())))
         gains = {}
         for place, other in enumerate(others, start=1):
             gain = point[place] - point[0]
-            off = wide * (drawn[:, place] - drawn[:, 0] - gain)
+            off = wide * (found[:, place] - found[:, 0] - gain)
             gains[other.name] = _gain(gain, off, float(between[place - 1]), point[place])
         error = float(100 * spread / mixture.loss)
         return Certainty(
             count=len(best),
-            weights=np.quantile(np.clip(moved, 0.0, 1.0), _ENDS, axis=0).T,
+            weights=ends(np.clip(moved, 0.0, 1.0)).T,
             low=mixture.loss - _QUANTILE * total,
             high=mixture.loss + _QUANTILE * total,
             standard_error=error,
             gains=gains,
             notes=tuple(_notes(error, total, gains, len(best), len(self._each))),
         )
+
+    def _draws(self, mixture: Mixture, scale: float) -> list[dict[str, DiscrepancyAt]]:
+        """Draw by how much discrepancies may be off, times a number, target to draw by resample."""
+        drawn: list[dict[str, DiscrepancyAt]] = [{} for _ in self._each]
+        resamples, _ = resampled(self._question.fit)
+        N, D = mixture.model_size or 1.0, mixture.tokens or 1.0
+        for name, target in self._each[0].fit.targets.items():
+            if target.discrepancy is None:
+                continue
+            places = _places(mixture.weights, target.discrepancy)
+            rng = np.random.default_rng([resamples.seed, zlib.crc32(f"drawn {name}".encode())])
+            numbers = scale * rng.standard_normal((len(drawn), len(places)))
+            draws = target.discrepancy.draws(N, D, numbers, places)
+            for of_resample, draw in zip(drawn, draws, strict=True):
+                of_resample[name] = draw
+        return drawn
 
     def _misfits(self, mixture: Mixture, each: Array) -> tuple[dict[str, Array], Array]:
         """Give errors besides parameters, in units of the loss.
@@ -168,6 +198,14 @@ class OverResamples:
         return parts, between
 
 
+def _places(h: Array, added: Discrepancy) -> Array:
+    """Give mixtures at which a draw is exact: those seen, and around one from here to corners."""
+    corners = np.eye(len(h))
+    far = np.linalg.norm(corners - h, axis=1, keepdims=True)
+    near = h + (corners - h) * np.minimum(0.5, 0.5 * added.kernel.mixture / np.maximum(far, 1e-9))
+    return np.concatenate([added.points.mixtures, h[None], near, corners])
+
+
 def _fits(question: Question) -> list[Fit]:
     """Give the fit with the parameters of each resample, of the targets that have a say."""
     fit, limited = question.fit, question.constraints.no_worse_than
@@ -189,12 +227,6 @@ def _fits(question: Question) -> list[Fit]:
     ]
 
 
-def _deviation(values: Array) -> float:
-    """Give the standard deviation of a normal distribution with the same 90% interval."""
-    low, high = np.quantile(values, _ENDS)
-    return float(high - low) / (2 * _QUANTILE)
-
-
 def _gain(gain: float, off: Array, misfit: float, loss: float) -> Gain:
     if np.isnan(misfit):
         probability = float("nan")
@@ -202,7 +234,7 @@ def _gain(gain: float, off: Array, misfit: float, loss: float) -> Gain:
         probability = float(np.mean([_NORMAL.cdf(float(gain + x) / misfit) for x in off]))
     else:
         probability = float(np.mean(gain + off > 0))
-    total = float(np.hypot(_deviation(off), misfit))
+    total = float(np.hypot(deviation(off), misfit))
     low, high = gain - _QUANTILE * total, gain + _QUANTILE * total
     mean, low, high = (float(100 * x / loss) for x in (gain, low, high))
     return Gain(mean, low, high, probability)
@@ -221,8 +253,9 @@ def _notes(
     if error > _ALARM:
         text = (
             f"the parameters alone leave the loss at h* unsure by {error:.2f}%, a standard error;"
-            f" above {_ALARM:g}% many such picks were wrong. Train more mixtures, take a smaller"
-            " law, bound the weights to what runs had, or take the mixture of --risk upper"
+            f" of picks above {_ALARM:g}% two in five gave away over 0.5% of the loss in studies,"
+            " of others one in twenty. Train more mixtures, take a smaller law, bound the weights"
+            " to what runs had, or take the mixture of --risk upper"
         )
         notes.append(Note("unsure-optimum", text))
     alike = [

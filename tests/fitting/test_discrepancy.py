@@ -129,6 +129,41 @@ def test_between_mixtures_it_has_the_deviation_of_a_difference(points, left):
     assert own.between(3e8, 5e9, h[0], near)[0] < 1e-2 * own.deviation(N[:1], D[:1], h[:1])[0]
 
 
+def test_draws_vary_as_it_may_be_off_and_are_smooth(points, left):
+    found = Discrepancy.of(KERNEL, points, left)[0]
+    rng = np.random.default_rng(3)
+    N, D, places = 2e9, 3e10, rng.dirichlet(np.ones(K), 6)
+    draws = found.draws(N, D, rng.standard_normal((4000, 6)), places)
+    each = np.array([[draw.value(h) for h in places] for draw in draws])
+    expected = found.between(N, D, places[0], places[1:])
+    np.testing.assert_allclose((each[:, 1:] - each[:, :1]).std(axis=0), expected, rtol=0.05)
+    np.testing.assert_allclose(each.mean(axis=0), 0.0, atol=0.05 * expected.max())
+    draw, step = draws[0], 1e-5 * np.array([1.0, -1.0, 0.0, 0.0])
+    h = rng.dirichlet(np.ones(K))
+    slope = (draw.value(h + step) - draw.value(h - step)) / 2e-5
+    assert draw.gradient(h) @ step / 1e-5 == pytest.approx(slope, rel=1e-5)
+
+
+def test_a_draw_that_is_added_adds_its_values(points, left):
+    found = Discrepancy.of(KERNEL, points, left)[0]
+    places = np.eye(K)
+    (draw,) = found.draws(2e9, 3e10, np.ones((1, K)), places)
+    here, h = found.at(2e9, 3e10), np.full(K, 1 / K)
+    both = here.plus(draw)
+    assert both.value(h) == pytest.approx(here.value(h) + draw.value(h))
+    np.testing.assert_allclose(both.curvature(h), here.curvature(h) + draw.curvature(h), atol=1e-12)
+
+
+def test_where_noise_is_none_draws_keep_to_what_was_seen(points):
+    kernel = Kernel(mixture=0.4, everywhere=1e6)
+    found = Discrepancy.of(kernel, points, 0.01 * np.ones((1, len(points))))[0]
+    places = np.concatenate([points.mixtures, np.eye(K)])
+    draws = found.draws(1e8, 2e9, np.random.default_rng(0).standard_normal((50, 10)), places)
+    at_seen = np.array([[draw.value(h) for h in points.mixtures] for draw in draws])
+    at_corners = np.array([[draw.value(h) for h in np.eye(K)] for draw in draws])
+    assert at_seen.std() < 0.02 * at_corners.std()
+
+
 def test_it_fades_beyond_what_was_seen(points, left):
     own = Discrepancy.of(KERNEL, points, left)[0]
     h = points.mixtures[:1]

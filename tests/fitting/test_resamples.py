@@ -16,7 +16,7 @@ from mixfit.fitting.fit import fit
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.resample_file import resample_path
 from mixfit.fitting.resamples import resample
-from mixfit.fitting.uncertainty import Growth
+from mixfit.fitting.uncertainty import Growth, ends
 from mixfit.runs.target_rows import TargetRows
 
 DOMAINS = ["web", "code", "books"]
@@ -151,6 +151,13 @@ def test_the_interval_widens_beyond_what_was_fitted(fitted):
         np.sqrt(np.log(4.0)) * 2.0 * fitted.errors.noise["x"].total
     )
     assert far.high[0] / far.low[0] > near.high[0] / near.low[0]
+
+
+def test_between_the_ends_of_forty_draws_ninety_percent_of_others_lie():
+    rng = np.random.default_rng(0)
+    low, high = ends(rng.standard_normal((40, 4000)))
+    others = rng.standard_normal(4000)
+    assert np.mean((low <= others) & (others <= high)) == pytest.approx(0.9, abs=0.015)
 
 
 def test_two_sizes_tell_nothing_of_others(runs):

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from random_fits import additive
+from scipy.stats import t
 
 from mixfit.base.errors import UsageError
-from mixfit.fitting.uncertainty import Errors, Noise, Resamples
+from mixfit.fitting.discrepancy import Discrepancy, Kernel, Points
+from mixfit.fitting.uncertainty import Errors, Noise, Resamples, decided_in_h
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.planner import Planner
 from mixfit.reports.optimize import report_result, report_study
@@ -72,6 +74,33 @@ def test_misfit_makes_a_gain_uncertain_and_a_note_says_so():
 
 def test_parameters_that_leave_the_loss_open_are_an_alarm():
     assert "unsure-optimum" in [n.code for n in study_of(fit_with(1.0)).certainty.notes]
+
+
+def test_what_a_discrepancy_leaves_open_frees_weights():
+    fit = fit_with(0.02)
+    points = Points(np.eye(3), np.arange(3), np.full(3, 1e9), np.full(3, 1e10))
+    wide = {}
+    for size in (1e-10, 1e-6):
+        (added,) = Discrepancy.of(
+            Kernel(mixture=0.4, everywhere=2.0), points, np.zeros((1, 3)) + 1e-12
+        )
+        added = replace(added, variance=size)
+        target = replace(fit.targets["x"], discrepancy=added)
+        ends = study_of(replace(fit, targets={"x": target})).certainty.weights
+        wide[size] = (ends[:, 1] - ends[:, 0]).mean()
+    alone = study_of(fit).certainty.weights
+    # It takes up part of how resamples differ where losses were seen, and is itself not known.
+    assert wide[1e-10] < (alone[:, 1] - alone[:, 0]).mean() < wide[1e-6] / 3
+
+
+def test_few_mixtures_make_the_weights_less_sure():
+    many = fit_with(0.1)
+    few = replace(many, data=replace(many.data, mixtures=9))
+    p = decided_in_h(many.targets["x"])
+    assert p == 6
+    wider = np.sqrt(9 / 3) * t.ppf(0.95, 3) / t.ppf(0.95, 994) / np.sqrt(1000 / 994)
+    widths = [np.diff(study_of(fit).certainty.weights, axis=1) for fit in (few, many)]
+    np.testing.assert_allclose(widths[0], wider * widths[1], rtol=1e-6)
 
 
 def test_the_report_has_intervals_and_a_sentence():
