@@ -2,12 +2,13 @@
 # make test: run all tests.   make lint: ruff and mypy.   make bench: time the solvers.
 # make release: build wheel and sdist, check them, and run the worked example with the wheel alone.
 # make test-lowest: run them on the lowest versions of all packages, which lowest.txt lists.
+# make docs: build the documentation as a site, in build/site/.
 # make gallery: draw the pictures of docs/gallery.md again.
 
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-lowest lint bench gallery release clean
+.PHONY: demo test test-lowest lint bench gallery docs release clean
 
 DEMO_RUNS = sample_runs/tiny_lm/runs.csv
 demo: .venv/.installed
@@ -45,6 +46,11 @@ bench: .venv/.installed-bench
 
 gallery: .venv/.installed
 	$(BIN)/python docs/draw_gallery.py
+
+# Material says when it will end at every build; another generator is a question of that day.
+docs: .venv/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "wrote build/site/index.html"
 
 release: .venv/.installed-release
 	$(BIN)/python .ci/release.py

@@ -27,6 +27,8 @@ IN_SDIST = [
     "Makefile",
     "pyproject.toml",
     "lowest.txt",
+    "mkdocs.yml",
+    "docs/site/hooks.py",
     "mixfit/cli.py",
     "mixfit/py.typed",
     "tests/conftest.py",

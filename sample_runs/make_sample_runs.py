@@ -18,6 +18,7 @@ import yaml
 
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.formula import Formula
+from mixfit.laws.parameters import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +37,9 @@ STEPS = 10_000  # drawn weights are multiples of 1 / STEPS
 REFERENCE_N, REFERENCE_D = 2e8, 4e9
 TERM_SIZES = {"S": (0.5, 0.9), "A": (0.4, 0.5), "B": (0.32, 0.42)}
 
-# What parameters are drawn from, uniformly; those of a name that is not here are drawn as starts of
-# a fit are. Coefficients are then scaled to the sizes above.
+# What parameters are drawn from, uniformly; those of a name that is not here, or that must not be
+# negative where these are, are drawn as starts of a fit are. Coefficients are then scaled to the
+# sizes above.
 RANGES = {
     ("E", False): (0.8, 1.4),
     ("C", True): (0.5, 1.5),
@@ -162,19 +164,20 @@ def draw_params(law: str, k: int, own: int | None, rng: np.random.Generator) -> 
     params = formula.natural(formula.random(rng))
     for group in formula.law.groups:
         low_high = RANGES.get((group.name, group.per_domain))
-        if low_high is not None:
+        if low_high is not None and (low_high[0] > 0 or group.kind == FREE):
             params[group.name] = rng.uniform(*low_high, group.size(k))
     if own is not None and "C" in params:
         params["C"][own] *= OWN_DOMAIN
+    # Every term has its size, those under an outer power too.
+    formula = replace(formula, law=replace(formula.law, outer=None))
     theta = formula.internal(params)
     uniform = np.full((1, k), 1.0 / k)
     sizes = formula.summand_values(theta, np.array([REFERENCE_N]), np.array([REFERENCE_D]), uniform)
     factors = np.ones(len(sizes))
-    for index, summand in enumerate(formula.law.summands):
-        size = sum(rng.uniform(*TERM_SIZES[t.role]) for t in summand if t.role in TERM_SIZES)
-        if size > 0:
-            factors[index] = size / sizes[index, 0]
-    params = formula.natural(formula.rescaled(theta, factors))
+    for index, term in enumerate(formula.law.terms):
+        if term.role in TERM_SIZES:
+            factors[index] = rng.uniform(*TERM_SIZES[term.role]) / sizes[index, 0]
+    params |= formula.natural(formula.rescaled(theta, factors))
     return {name: np.array([float(f"{x:.4g}") for x in p]) for name, p in params.items()}
 
 

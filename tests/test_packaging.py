@@ -11,7 +11,7 @@ from conftest import ROOT
 from mixfit._version import __version__
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-NOT_TESTED = {"bench", "lint", "release"}  # the tools of developers
+NOT_TESTED = {"bench", "docs", "lint", "release"}  # the tools of developers
 BOUND = re.compile(r"([\w-]+)>=([\d.]+)")
 
 

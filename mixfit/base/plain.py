@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 _LARGEST_FILE = 64 * 2**20  # bytes; a fit of 100 targets and 100 domains takes one
 _DEEPEST = 20  # lists and maps in each other; files of ours have 5
+_TOO_DEEP = "too many lists and maps in each other"
 _LARGEST_COUNT = 10**18
 _TAG = "tag:yaml.org,2002:"
 
@@ -267,6 +268,8 @@ def load_yaml(path: str | Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or "unreadable"
+        if "maximum nesting depth" in reason:  # from libyaml, of newer versions, which looks ahead
+            reason = f"it has {_TOO_DEEP}"
         raise InputError(f"{path}{place}: this is not YAML ({reason}).") from None
 
 
@@ -289,7 +292,7 @@ def _read_node(loader: Any, depth: int) -> Any:
     if event.tag is not None:
         raise _refused(event, "a tag")
     if depth > _DEEPEST:
-        raise _refused(event, "too many lists and maps in each other")
+        raise _refused(event, _TOO_DEEP)
     if isinstance(event, yaml.SequenceStartEvent):
         items = []
         while not loader.check_event(yaml.SequenceEndEvent):

@@ -60,5 +60,13 @@ def test_bad_input(call, tmp_path, name):
         assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def test_what_typer_refuses(call):
+    """The words are its own, and change with its versions."""
+    status, out, said = call("eval", "fit.yaml", "runs.csv", "--max-mre", "-1")
+    assert (status, out) == (2, "")
+    assert said.startswith("Usage: mixfit eval [OPTIONS] ")
+    assert "Invalid value for '--max-mre': " in said
+
+
 def test_the_corpus_is_large():
     assert len(CASES) >= 80

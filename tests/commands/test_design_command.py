@@ -9,39 +9,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 import yaml
-from typer.testing import CliRunner
 
-from mixfit.base.errors import MixfitError
-from mixfit.commands.design import design
-from mixfit.commands.options import option_of
 from mixfit.runs.read import read_runs
 
 DOMAINS = ("--domains", "web,code,books")
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, called):
     """Run the command in a folder of its own, giving standard output and standard error."""
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(design)
 
-    def command(*arguments):
-        done = CliRunner().invoke(app, arguments)
-        if isinstance(done.exception, MixfitError):
-            raise done.exception
-        assert done.exception is None, done.exception
+    def command(*arguments, status=0):
+        done = called("design", *arguments)
+        assert done.returncode == status, done.stderr
         return done.stdout, done.stderr
 
     return command
 
 
 def refused(run, *arguments):
-    with pytest.raises(MixfitError) as caught:
-        run(*arguments)
-    return caught.value.said_with(option_of("design"))
+    out, said = run(*arguments, status=2)
+    assert out == ""
+    return said.removeprefix("error: ").removesuffix("\n")
 
 
 def rows(path):

@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from mixfit.base.errors import UsageError
 from mixfit.base.plain import to_plain
-from mixfit.cli import app
 from mixfit.evaluation import choose as module
 from mixfit.evaluation.choose import CANDIDATES, fit_auto
 from mixfit.evaluation.rule import RULE
@@ -189,18 +187,15 @@ def test_no_law_left_is_an_error(monkeypatch):
     )
 
 
-def test_the_command_chooses_and_records(monkeypatch, sample_runs, tmp_path):
+def test_the_command_chooses_and_records(monkeypatch, sample_runs, tmp_path, called):
     only(monkeypatch, "chinchilla", "additive")
     path = tmp_path / "fit.yaml"
-    done = CliRunner().invoke(
-        app,
-        [
-            *("fit", str(sample_runs / "additive.csv"), "--law", "auto", "--targets", "web"),
-            *("--where", "model_size<=2e8,n_tokens>2e9", "--restarts", "1", "--hops", "0"),
-            *("--jobs", "1", "-o", str(path)),
-        ],
+    done = called(
+        *("fit", sample_runs / "additive.csv", "--law", "auto", "--targets", "web"),
+        *("--where", "model_size<=2e8,n_tokens>2e9", "--restarts", "1", "--hops", "0"),
+        *("--jobs", "1", "-o", path),
     )
-    assert done.exit_code == 0, done.output
+    assert done.returncode == 0, done.stderr
     chosen = load_fit(path)
     assert chosen.law.name == chosen.selection.law == "additive"
     assert done.stdout.startswith("additive law on ")
