@@ -105,8 +105,7 @@ class Made:
 
     def fitted(self, name):
         """Fit the law that made it, not pooled."""
-        law = f"{name}:{NONE}" if CATALOGUE[name].poolable else name
-        return mixfit.fit(self.runs, law, options=ALONE)
+        return mixfit.fit(self.runs, f"{name}:{NONE}", options=ALONE)
 
 
 def recovered(task):
@@ -279,8 +278,8 @@ def scipy_agrees(executor):
 def objective_of(task):
     """Give the objective of a law fitted to a target, in units of delta."""
     runs, name, target = task
-    law = f"{name}:{NONE}" if CATALOGUE[name].poolable else name
-    fit = mixfit.fit(runs.only([target]), law, options=FitOptions(discrepancy="none"))
+    options = FitOptions(discrepancy="none")
+    fit = mixfit.fit(runs.only([target]), f"{name}:{NONE}", options=options)
     return fit.targets[target].huber / fit.options.filled(CATALOGUE[name]).delta
 
 
