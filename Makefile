@@ -3,12 +3,13 @@
 # make release: build wheel and sdist, check them, and run the worked example with the wheel alone.
 # make test-lowest: run them on the lowest versions of all packages, which lowest.txt lists.
 # make docs: build the documentation as a site, in build/site/.
+# make verify: measure what must hold of the statistics, and write docs/verify.md.
 # make gallery: draw the pictures of docs/gallery.md again.
 
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-lowest lint bench gallery docs release clean
+.PHONY: demo test test-lowest lint bench verify gallery docs release clean
 
 DEMO_RUNS = sample_runs/tiny_lm/runs.csv
 demo: .venv/.installed
@@ -43,6 +44,11 @@ bench: .venv/.installed-bench
 	$(BIN)/python benchmarks/solvers.py $(RUNS) $(if $(WHERE),--where '$(WHERE)') --seconds $(SECONDS) -o build/solvers.csv
 	$(BIN)/python benchmarks/calls.py $(RUNS) $(if $(WHERE),--where '$(WHERE)') -o build/calls.png
 	$(BIN)/python benchmarks/growth.py --quick
+
+# In minutes of two cores; on fewer processes by JOBS=1.
+JOBS ?=
+verify: .venv/.installed
+	$(BIN)/python benchmarks/verify.py $(if $(JOBS),--jobs $(JOBS)) -o docs/verify.md
 
 gallery: .venv/.installed
 	$(BIN)/python docs/draw_gallery.py

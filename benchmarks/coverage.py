@@ -56,14 +56,19 @@ def runs_of(rng, truth, parameters, mixtures, sizes, lengths, noisy=True):
     return mixfit.Runs.from_arrays(N, D, h[m], losses, [f"d{i}" for i in range(K)])
 
 
-def table(seed, law, truth, mixtures, resamples, targets=3):
-    """Fit one table; give the shares of losses and of best weights inside, in percent."""
+def made(seed, truth, mixtures, targets=3):
+    """Give the parameters of a truth, and noisy runs of it."""
     rng = np.random.default_rng(seed)
     parameters = {
         f"t{i}": (rng.uniform(1, 1.5), rng.uniform(0.3, 1.2, K), rng.uniform(0.4, 0.9, K))
         for i in range(targets)
     }
-    runs = runs_of(rng, truth, parameters, mixtures, SIZES, LENGTHS)
+    return parameters, runs_of(rng, truth, parameters, mixtures, SIZES, LENGTHS), rng
+
+
+def table(seed, law, truth, mixtures, resamples):
+    """Fit one table; give the shares of losses and of best weights inside, in percent."""
+    parameters, runs, rng = made(seed, truth, mixtures)
     new = runs_of(rng, truth, parameters, 20, 4 * SIZES[-1:], 3 * LENGTHS[-1:])
     options = FitOptions(restarts=3, hops=0, seed=seed)
     fit = mixfit.resample(mixfit.fit(runs, law, options=options), runs, resamples, seed=seed)
@@ -75,14 +80,18 @@ def table(seed, law, truth, mixtures, resamples, targets=3):
     return evaluate(fit, new).average[None].inside, 100 * weights
 
 
+def true_mean(truth, parameters, h):
+    """Give the true loss of a mixture there, the mean over targets."""
+    N, D = 4 * SIZES[-1:], 3 * LENGTHS[-1:]
+    return np.mean([losses_of(truth, own, N, D, h[None])[0] for own in parameters.values()])
+
+
 def best_mixture(truth, parameters):
     """Give the mixture with the lowest true loss, all targets alike, (k,); the truth is convex."""
-    N, D = np.array([4 * SIZES[-1]]), np.array([3 * LENGTHS[-1]])
 
     def mean_loss(logits):
-        h = np.exp(logits - logits.max())[None]
-        h /= h.sum()
-        return np.mean([losses_of(truth, own, N, D, h)[0] for own in parameters.values()])
+        h = np.exp(logits - logits.max())
+        return true_mean(truth, parameters, h / h.sum())
 
     found = minimize(mean_loss, np.zeros(K), tol=1e-12)
     weights = np.exp(found.x - found.x.max())
