@@ -173,8 +173,8 @@ def intervals(executor):
         ),
         least("additive law on 20 coupled tables, so that the law is wrong: the same",
               wrong[:, 0].mean(), 78, "{:.1f}", "%"),
-        least("additive law on 40 additive tables: weights of the best mixture inside of theirs,"
-              " which are known to be too narrow", right[:, 1].mean(), 55, "{:.1f}", "%"),
+        least("additive law on 40 additive tables: weights of the best mixture inside of theirs",
+              right[:, 1].mean(), 80, "{:.1f}", "%"),
     ]  # fmt: skip
 
 
