@@ -49,9 +49,10 @@ def test_a_fit_predicts_what_it_did(name):
 def test_resamples_stay_beside_a_fit():
     intervals = load_fit(OLD / "pooled.yaml").predict_intervals(7e9, 150e9, [[0.4, 0.3, 0.3]])
     ends = {target: (own.low[0], own.high[0]) for target, own in intervals.items()}
+    # 0.1.0 took the quantiles of the resamples, which are too near each other where these are few.
     assert ends == {
-        "web": pytest.approx((1.92341471, 1.9987862), rel=1e-6),
-        "math": pytest.approx((1.98556228, 2.06563329), rel=1e-6),
+        "web": pytest.approx((1.922994469, 1.999223005), rel=1e-6),
+        "math": pytest.approx((1.985438787, 2.06576177), rel=1e-6),
     }
 
 
