@@ -417,8 +417,9 @@ def _assumed(solved: Solved, law: PooledLaw) -> list[Note]:
     assumed = [param for param in groups if shares.get(param.name, np.ones(1))[0] < _HALF]
     if not assumed:
         return []
-    names = " and ".join(f"{param.name} near {param.usual:g}" for param in assumed)
-    text = f"assumed, as the runs cannot tell: {names}, as published fits have it"
+    names = " and ".join(param.name for param in assumed)
+    numbers = ", ".join(dict.fromkeys(f"{param.usual:g}" for param in assumed))
+    text = f"the runs hardly tell {names}: pulled to {numbers}, near what published fits have"
     return [Note("assumed", text)]
 
 

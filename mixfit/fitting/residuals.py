@@ -257,7 +257,7 @@ class _Without(NamedTuple):
 
 def _notes(found: Misfits, targets: int) -> Iterator[Note]:
     def several(names: Iterable[str]) -> str:
-        return f" in {len(set(names))} of {targets} targets, most" if targets > 1 else ","
+        return f" in {len(set(names))} of {targets} targets, most" if targets > 1 else ""
 
     for what, own in (
         ("N", [trend for trend in found.trends if trend.against == "N"]),

@@ -244,7 +244,7 @@ class TestUsualExponents:
         assert fitted.targets["x"].params["alpha"][0] == pytest.approx(0.3, rel=0.02)
         (note,) = (note for note in fitted.targets["x"].notes if note.code == "assumed")
         assert note.text == (
-            "assumed, as the runs cannot tell: alpha near 0.3, as published fits have it"
+            "the runs hardly tell alpha: pulled to 0.3, near what published fits have"
         )
 
     def test_where_nothing_is_assumed_nothing_is_said(self):
