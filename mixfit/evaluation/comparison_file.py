@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixfit.base.errors import Note  # noqa: TC001, the compare file is written by its type
-from mixfit.base.plain import Blank, Omitted, to_document, to_plain
-from mixfit.evaluation.evaluation_file import OrAll  # noqa: TC001, likewise
+from mixfit.base.plain import Blank, to_document, to_plain
+from mixfit.evaluation.evaluation_file import DecisionRow, OrAll
 from mixfit.fitting.options import FitOptions  # noqa: TC001, likewise
 from mixfit.fitting.result import Candidate, Choice  # noqa: TC001, likewise
 from mixfit.runs.runs import Origin
@@ -48,23 +48,6 @@ class SummaryRow:
     bias: Blank
     rank: Blank
     rows: int
-
-
-@dataclass(frozen=True)
-class DecisionRow:
-    """The `Decisions` of a law and a column."""
-
-    law: str
-    picked_for: str
-    column: str
-    mixtures: int
-    regret: float
-    best_of_five: float
-    optimism: Blank
-    optimism_error: Blank
-    order: Blank
-    order_of_best: Blank
-    noise: Omitted[float] = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +126,7 @@ def _summary(comparison: Comparison) -> tuple[SummaryRow, ...]:
 
 def _decisions(comparison: Comparison) -> tuple[DecisionRow, ...]:
     return tuple(
-        DecisionRow(law, kind, column, **vars(decisions))
+        DecisionRow(law=law, picked_for=kind, column=column, **vars(decisions))
         for (law, kind, column), decisions in comparison.decisions.items()
     )
 

@@ -106,18 +106,14 @@ class Choosable(NamedTuple):
     """Mixtures that one may choose among, at one N and D.
 
     Attributes:
-        model_size: N.
-        tokens: D.
         observed: the objective of each mixture, (mixtures,).
         predicted: likewise.
         noise: standard deviation of one run's objective, None where no mixture was trained twice.
     """
 
-    model_size: float
-    tokens: float
     observed: Array
     predicted: Array
-    noise: float | None = None
+    noise: float | None
 
 
 def decide(observed: Array, predicted: Array, noise: float | None = None) -> Decision | None:
@@ -170,9 +166,7 @@ def decisions_of(
     made: dict[str, list[Decision]] = {}
     for kind, own in kinds:
         among = objectives(parts, predicted, own)
-        if among is None:
-            continue
-        decision = decide(among.observed, among.predicted, among.noise)
+        decision = None if among is None else decide(*among)
         if decision is not None:
             made.setdefault(kind, []).append(decision)
     return made
@@ -218,7 +212,7 @@ def objectives(
             observed = np.sum([table[1][place] for table, place in pairs], axis=0) / share
             of_law = np.sum([table[2][place] for table, place in pairs], axis=0) / share
             noise = _noise([(rows, weight / share) for rows, _, weight in used], N, D)
-            return Choosable(float(N), float(D), observed, of_law, noise)
+            return Choosable(observed, of_law, noise)
     return None
 
 

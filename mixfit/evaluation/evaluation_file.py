@@ -39,11 +39,13 @@ class ScoreRow:
     inside: Omitted[float] = None
 
 
-@dataclass(frozen=True)
-class PickRow:
-    """The `Decisions` of a fit."""
+@dataclass(frozen=True, kw_only=True)
+class DecisionRow:
+    """The `Decisions` of a fit, or in a compare file of a law and a column."""
 
+    law: Omitted[str] = None
     picked_for: str
+    column: Omitted[str] = None
     mixtures: int
     regret: float
     best_of_five: float
@@ -70,7 +72,7 @@ class EvalFile:
     data: Origin
     notes: tuple[Note, ...]
     rows: tuple[ScoreRow, ...]
-    decisions: Omitted[tuple[PickRow, ...]] = None
+    decisions: Omitted[tuple[DecisionRow, ...]] = None
     max_mre: Omitted[Gate] = None
 
 
@@ -86,7 +88,9 @@ def evaluation_to_plain(
         max_mre: the limit in percent that was asked for, if any.
     """
     gate = None if max_mre is None else Gate(max_mre, evaluation.targets_over(max_mre))
-    picks = tuple(PickRow(kind, **vars(own)) for kind, own in evaluation.decisions.items())
+    picks = tuple(
+        DecisionRow(picked_for=kind, **vars(own)) for kind, own in evaluation.decisions.items()
+    )
     file = EvalFile(
         fit=PredictedBy(fit_path, file_sha256(fit_path)),
         data=runs.origin,

@@ -375,7 +375,13 @@ def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
 def _described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOptions) -> TargetFit:
     """Look at a law that is fitted to the rows of a target."""
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
-    shares = _effective(solved)
+    penalty = solved.objective.penalty
+    assumed: list[Note] = []
+    shares: dict[str, Array] = {}
+    if penalty is not None:
+        of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
+        shares = effective_parameters(solved.formula, of_rows, penalty)
+        assumed = _assumed(solved.formula, law, of_rows)
     status, notes = diagnose(solved, rows.domains)
     own = options.of(solved.formula.law)
     scaled = [] if own.source else delta_notes(rows.loss - predicted, rows.loss, own.delta)
@@ -391,29 +397,24 @@ def _described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOpt
         effective={name: float(own.sum()) for name, own in shares.items()},
         notes=tuple(
             replace(note, target=rows.target)
-            for note in (*notes, *scaled, *_unmeasured(shares, rows), *_assumed(solved, law))
+            for note in (*notes, *scaled, *_unmeasured(shares, rows), *assumed)
         ),
     )
 
 
-def _effective(solved: Solved) -> dict[str, Array]:
-    """Give how much of each pooled parameter the rows decide, none where none is pooled."""
-    penalty = solved.objective.penalty
-    if penalty is None:
-        return {}
-    of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
-    return effective_parameters(solved.formula, of_rows, penalty)
+def _assumed(formula: Formula, law: PooledLaw, of_rows: Array) -> list[Note]:
+    """Name the exponents that the runs do not tell, so that they are what is usual.
 
-
-def _assumed(solved: Solved, law: PooledLaw) -> list[Note]:
-    """Name the exponents that the runs do not tell, so that they are what is usual."""
-    penalty, pool = solved.objective.penalty, law.pool
-    usual = None if pool is None else pooling(solved.formula, Pool(usual=pool.usual))
-    if penalty is None or usual is None:
+    Args:
+        formula: that was fitted.
+        law: with how hard it is pooled.
+        of_rows: the Gauss-Newton matrix of the rows alone, (size, size).
+    """
+    usual = None if law.pool is None else pooling(formula, Pool(usual=law.pool.usual))
+    if usual is None:
         return []
-    of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
-    shares = effective_parameters(solved.formula, of_rows, usual)
-    groups = solved.formula.law.groups
+    shares = effective_parameters(formula, of_rows, usual)
+    groups = formula.law.groups
     assumed = [param for param in groups if shares.get(param.name, np.ones(1))[0] < _HALF]
     if not assumed:
         return []

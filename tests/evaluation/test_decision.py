@@ -74,7 +74,7 @@ def test_the_objective_is_that_at_the_largest_scale():
     web = rows("web", lambda N, h: 2 + h[:, 0] - N / 1e9)
     math = rows("math", lambda N, h: 3 + h[:, 1])
     predicted = [web.loss + 0.5, math.loss + 0.5]
-    _, _, observed, of_law, noise = objectives([web, math], predicted, {"web": 3.0, "math": 1.0})
+    observed, of_law, noise = objectives([web, math], predicted, {"web": 3.0, "math": 1.0})
     at = web.N == 2e8
     np.testing.assert_allclose(observed, 0.75 * web.loss[at] + 0.25 * math.loss[at])
     np.testing.assert_allclose(of_law, observed + 0.5)
@@ -91,7 +91,7 @@ def test_noise_is_known_where_mixtures_were_trained_again():
     parts = [TargetRows.of(runs, target) for target in ("web", "math")]
     among = objectives(parts, [part.loss for part in parts], {"web": 1.0, "math": 3.0})
     assert among.noise == pytest.approx(0.1 / np.sqrt(2))
-    made = decide(among.observed, among.predicted, among.noise)
+    made = decide(*among)
     assert made.noise == pytest.approx(100 * 0.1 / among.observed.min())
     regretted = replace(made, regret=made.noise)
     assert Decisions.of([regretted]).within_noise
