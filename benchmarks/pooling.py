@@ -2,7 +2,7 @@
 
 For each number of mixtures and each draw of so many at random, a law is fitted to them with `--pool
 none`, `--pool domains` and `--pool auto`, all with `--discrepancy none`, and then with both as they
-are by default. It predicts the other mixtures, and a larger scale if
+are by default; or with some of these arms. It predicts the other mixtures, and a larger scale if
 there is one. All arms see the same draws, so that differences have a standard error of their own.
 Regret is the observed mean loss over targets of the mixture that a fit puts first among those not
 fitted, at the largest N and D, over the lowest observed there, in percent.
@@ -34,12 +34,13 @@ ARMS = {  # pool and discrepancy
 
 
 def run_draw(task):
-    """Fit all arms to the mixtures of one draw; gives arm to errors, regret and strengths."""
-    runs, larger, law, chosen = task
+    """Fit the arms to the mixtures of one draw; gives arm to errors, regret and strengths."""
+    runs, larger, law, arms, chosen = task
     fitted = runs.select(np.isin(runs.mixture, chosen))
     others = runs.select(~np.isin(runs.mixture, chosen))
     results = {}
-    for arm, (pool, discrepancy) in ARMS.items():
+    for arm in arms:
+        pool, discrepancy = ARMS[arm]
         options = mixfit.FitOptions(discrepancy=discrepancy)
         fit = mixfit.fit(fitted, f"{law}:{pool}", options=options)
         results[arm] = {
@@ -82,9 +83,11 @@ def main():
     parser.add_argument("--mixtures", default="10,14,20,30")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--bad", type=float, default=1.0, help="percent of regret that is bad")
+    parser.add_argument("--arms", default=",".join(ARMS), help="the first is what others gain over")
     parser.add_argument("--jobs", type=int)
     parser.add_argument("-o", "--out", help="write every draw as CSV")
     options = parser.parse_args()
+    first, *others = arms = options.arms.split(",")
     conditions = [options.where] if options.where else []
     runs = mixfit.read_runs(options.runs, where=conditions, targets=options.targets)
     larger = None
@@ -96,15 +99,15 @@ def main():
             np.random.default_rng([draw, 1]).permutation(len(runs.mixtures))
             for draw in range(options.draws)
         ]
-        tasks = [(runs, larger, options.law, order[:count]) for order in orders]
+        tasks = [(runs, larger, options.law, arms, order[:count]) for order in orders]
         draws = Executor(options.jobs).map(run_draw, tasks)
         print(f"{options.law}, {count} mixtures, {options.draws} draws")
         for measure in ("new", "larger", "regret"):
             free, *pooled = (np.array([draw[arm][measure] for draw in draws]) for arm in ARMS)
             if np.isnan(free).all():
                 continue
-            line = f"  {measure:7s} none {free.mean():.3f}"
-            for arm, own in zip([*ARMS][1:], pooled, strict=True):
+            line = f"  {measure:7s} {first} {free.mean():.3f}"
+            for arm, own in zip(others, pooled, strict=True):
                 gain = free - own
                 error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
                 line += f"  {arm} {own.mean():.3f} (gain {gain.mean():+.3f} ± {error:.3f})"
@@ -112,7 +115,7 @@ def main():
                 bad = [np.mean(x > options.bad) for x in (free, *pooled)]
                 line += f"  over {options.bad:g}%: " + ", ".join(f"{share:.0%}" for share in bad)
             print(line)
-        strengths = sorted(draw["auto"]["strength"] for draw in draws)
+        strengths = sorted(draw[arms[-1]]["strength"] for draw in draws)
         print("  strengths", " ".join(strengths), flush=True)
         for number, draw in enumerate(draws):
             for arm, result in draw.items():
