@@ -103,7 +103,7 @@ def main():
         draws = Executor(options.jobs).map(run_draw, tasks)
         print(f"{options.law}, {count} mixtures, {options.draws} draws")
         for measure in ("new", "larger", "regret"):
-            free, *pooled = (np.array([draw[arm][measure] for draw in draws]) for arm in ARMS)
+            free, *pooled = (np.array([draw[arm][measure] for draw in draws]) for arm in arms)
             if np.isnan(free).all():
                 continue
             line = f"  {measure:7s} {first} {free.mean():.3f}"
