@@ -8,6 +8,7 @@ import experiment
 import numpy as np
 import pandas as pd
 import pytest
+import repetition
 import torch
 import train as training
 from model import CONTEXT, Shape, initial, losses, token_losses
@@ -141,3 +142,28 @@ def test_a_name_that_is_trained_on_another_mixture_is_refused():
     other = {f"weight_{name}": [h] for name, h in zip(DOMAINS, (0.2, 0.3, 0.25, 0.25), strict=True)}
     with pytest.raises(SystemExit, match="another mixture"):
         experiment.check_weights(pd.DataFrame({"run_id": [run.run_id]} | other), [run])
+
+
+def test_excess_of_repeated_text_is_against_the_run_with_all_of_it():
+    runs = [run for run in stage_runs("repetition") if "english-25" in run.mixture]
+    runs = [run for run in runs if run.size.name == "49k" and not run.mixture.startswith("german")]
+    table = pd.DataFrame(
+        {
+            "mixture": run.mixture,
+            "model_size": 49_440,
+            "n_tokens": tokens,
+            "weight_english": 0.25,
+            "unique_english": run.unique.get("english", 10**7),
+            # With a sixty-fourth of the text english is a tenth worse, all else the same.
+            **{f"loss_{t}": 4.0 for t in (*DOMAINS, *OUTSIDE)},
+            "loss_english": 4.4 if run.mixture.endswith("of64") else 4.0,
+        }
+        for run in runs
+        for tokens in (131_072, 1_500_000)
+    )
+    found = repetition.excess(table)
+    assert len(found) == 6
+    last = found[found["n_tokens"] == 1_500_000].sort_values("passes")
+    np.testing.assert_allclose(last["passes"], [0.715, 2.861, 11.444], atol=1e-3)
+    np.testing.assert_allclose(last["own"], [0, 0, 10], atol=1e-9)
+    assert (found["others"] == 0).all()
