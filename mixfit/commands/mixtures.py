@@ -15,7 +15,7 @@ from mixfit.design.plan import without_each
 from mixfit.mixture.constraints import Constraints, mixture_of
 from mixfit.mixture.exports import FORMATS
 from mixfit.mixture.files import parse_pairs, read_mixture, read_tokens
-from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
+from mixfit.mixture.known import PROPORTIONAL, UNIFORM, UNIMAX, proportional, unimax
 from mixfit.runs.transforms import to_loss
 from mixfit.runs.units import BEYOND, FEWEST_TOKENS, meant
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mixfit.fitting.result import Fit
 
 T = TypeVar("T")
+
+OBSERVED = "observed"  # the mean of the distinct mixtures of the runs
+_WORDS = UNIFORM, OBSERVED  # mixtures that need no file
 
 
 def check_budget(
@@ -229,7 +232,7 @@ def _included(
     option = f"--include {text}"
     uniform = np.full(len(domains), 1.0 / len(domains))
     by_tokens = proportional(asked, domains)
-    if text == "uniform":
+    if text == UNIFORM:
         return {text: uniform}
     if text == "leave-one-out":
         return without_each(uniform if by_tokens is None else by_tokens, domains)
@@ -248,23 +251,34 @@ def _included(
     return {name if equals else Path(text).stem: mixture_of(weights, domains, option)}
 
 
-def baselines(texts: Texts, fit: Fit) -> dict[str, Array]:
-    """Read mixtures to compare with, ``NAME=FILE`` or ``D=SHARE,...``, name to (k,)."""
+def mixtures_named(
+    texts: Texts, option: str, fit: Fit, observed: Array, *, numbered: bool = False
+) -> dict[str, Array]:
+    """Read mixtures and what to call them, name to (k,).
+
+    Each is a file, ``uniform``, ``observed`` or ``D=SHARE,...``; ``NAME=`` before it calls it so.
+
+    Args:
+        texts: of the option.
+        option: as users write it.
+        fit: whose domains the mixtures are of.
+        observed: mixtures (m, k) of the runs, none where they are not known.
+        numbered: call shares without a name ``given 1`` and so on, and not by their text.
+
+    Raises:
+        MixfitError: a text or a file cannot be used, or a name stands twice.
+    """
     mixtures: dict[str, Array] = {}
     for text in texts:
-        option = f"--baseline {text}"
-        name, equals, file = text.partition("=")
+        name, equals, what = text.partition("=")
         if is_pairs(text):
-            name, weights = f"given {len(mixtures) + 1}", parse_pairs(text, "--baseline")
-        elif equals and is_pairs(file):
-            weights = parse_pairs(file, "--baseline")
-        elif equals and name:
-            weights = read_mixture(file)
-        else:
-            raise UsageError(f"{option}: write NAME=FILE, or shares as in c4=0.5,web=0.5.")
+            name, what = f"given {len(mixtures) + 1}" if numbered else text, text
+        elif Path(text).is_file() or not (equals and name):
+            name, what = text if text in _WORDS else Path(text).stem, text
         if name in mixtures:
-            raise UsageError(f"{option}: there is a baseline '{name}' already.")
-        mixtures[name] = mixture_of(weights, fit.domains, option)
+            raise UsageError(f"{option} {text}: there is a mixture '{name}' already.")
+        weights = _mixture(what, option, fit, observed)
+        mixtures[name] = mixture_of(weights, fit.domains, f"{option} {text}")
     return mixtures
 
 
@@ -339,17 +353,25 @@ def _as_losses(values: Mapping[str, float], fit: Fit) -> dict[str, float]:
 
 
 def _mixture(text: str, option: str, fit: Fit, observed: Array) -> dict[str, float]:
-    if text == "uniform":
+    if text == UNIFORM:
         return dict.fromkeys(fit.domains, 1.0)
-    if text == "observed":
+    if text == OBSERVED:
         if not len(observed):
             raise UsageError(
-                f"{option} observed: the runs that were fitted are not where they were, or have "
-                "changed. Give them with --runs."
+                f"{option} {OBSERVED}: the runs that were fitted are not where they were, or have "
+                "changed. Give them with --runs, where the command has it, or write shares."
             )
         mean = observed.mean(axis=0)
         return dict(zip(fit.domains, mean.tolist(), strict=True))
-    return parse_pairs(text, option) if is_pairs(text) else read_mixture(text)
+    if is_pairs(text):
+        return parse_pairs(text, option)
+    if not text or not Path(text).exists():
+        raise UsageError(
+            f"{option} {text}: there is no such file.{nearest(text, _WORDS)} A mixture is a file, "
+            f"{UNIFORM}, {OBSERVED}, or shares such as "
+            f"{','.join(f'{domain}=1' for domain in fit.domains[:2])}."
+        )
+    return read_mixture(text)
 
 
 def is_pairs(text: str) -> bool:

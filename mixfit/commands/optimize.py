@@ -125,7 +125,11 @@ def optimize(
     ] = None,
     baseline: Annotated[
         given.Texts,
-        given.option("NAME=FILE|D=SHARE,...", "A mixture to compare with.", _COMPARED),
+        given.option(
+            "[NAME=]FILE|uniform|observed|D=SHARE,...",
+            "A mixture to compare with; may be repeated, NAME= calls it so.",
+            _COMPARED,
+        ),
     ] = None,
     least_change: Annotated[
         str | None,
@@ -225,7 +229,7 @@ def optimize(
         no_worse_than=no_worse_than or (),
         within_observed=within_observed,
     )
-    compared = texts.baselines(baseline or (), loaded)
+    compared = texts.mixtures_named(baseline or (), "--baseline", loaded, observed, numbered=True)
     room = words.percent(within, "--within")
     start = None if least_change is None else texts.in_use(least_change, loaded, observed)
     if not allow_units:

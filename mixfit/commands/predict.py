@@ -20,8 +20,9 @@ def predict(
     mixture: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[NAME=]FILE|D=SHARE,...",
-            help="A mixture to predict; may be repeated, NAME=FILE calls it so.",
+            metavar="[NAME=]FILE|uniform|observed|D=SHARE,...",
+            help="A mixture to predict; observed is the mean of those of the runs fitted. May be"
+            " repeated; NAME= calls it so.",
             show_default=False,
         ),
     ] = None,
@@ -66,10 +67,13 @@ def predict(
 
     Example: mixfit predict fit.yaml --mixture web=0.5,code=0.5 --model-size 7B --tokens 150B
     """
+    import numpy as np
+
     from mixfit.base.errors import UsageError
     from mixfit.base.files import check_out
     from mixfit.commands import mixtures as texts
     from mixfit.commands import words
+    from mixfit.commands.fitted import observed_mixtures
     from mixfit.evaluation.predict import predict_losses, predictions_of
     from mixfit.evaluation.predictions import check_predictions_path, save_table
     from mixfit.fitting.file import load_fit
@@ -84,9 +88,11 @@ def predict(
             raise UsageError("--table has the mixtures, sizes and lengths: leave out the others.")
         predictions = predictions_of(loaded, *_trainings(table, loaded))
     elif mixture:
+        asked = any(text.rpartition("=")[2] == texts.OBSERVED for text in mixture)
+        observed = observed_mixtures(loaded, None) if asked else np.zeros((0, len(loaded.domains)))
         predictions = predict_losses(
             loaded,
-            _mixtures(mixture, loaded),
+            texts.mixtures_named(mixture, "--mixture", loaded, observed),
             words.numbers(model_size, "--model-size"),
             words.numbers(tokens, "--tokens"),
         )
@@ -98,28 +104,6 @@ def predict(
         lambda: report_predictions(predictions, f"{loaded.law.name} law of {fit}"),
         quiet=quiet,
     )
-
-
-def _mixtures(texts: list[str], fit: Fit) -> dict[str, Array]:
-    """Read ``FILE``, ``NAME=FILE`` or ``D=SHARE,...``, name to (k,)."""
-    from mixfit.base.errors import UsageError
-    from mixfit.commands.mixtures import is_pairs
-    from mixfit.mixture.constraints import mixture_of
-    from mixfit.mixture.files import parse_pairs, read_mixture
-
-    found: dict[str, Array] = {}
-    for text in texts:
-        if is_pairs(text):
-            name, weights = text, parse_pairs(text, "--mixture")
-        elif Path(text).is_file() or "=" not in text:
-            name, weights = Path(text).stem, read_mixture(text)
-        else:
-            name, _, file = text.partition("=")
-            weights = read_mixture(file)
-        if name in found:
-            raise UsageError(f"--mixture {text}: there is a mixture '{name}' already.")
-        found[name] = mixture_of(weights, fit.domains, f"--mixture {text}")
-    return found
 
 
 def _trainings(path: str, fit: Fit) -> tuple[list[str], Array, Array, Array]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
 
-PROPORTIONAL, UNIMAX = "proportional", "unimax"
+UNIFORM, PROPORTIONAL, UNIMAX = "uniform", "proportional", "unimax"
 
 
 def proportional(constraints: Constraints, domains: Sequence[str]) -> Array | None:

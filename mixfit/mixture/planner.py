@@ -25,7 +25,7 @@ from mixfit.base.targets import target_weights
 from mixfit.mixture.caveats import notes_on_errors, notes_on_worse, worse_targets
 from mixfit.mixture.certainty import OverResamples
 from mixfit.mixture.constraints import Constraints, check_pull, mixture_of
-from mixfit.mixture.known import PROPORTIONAL, UNIMAX, proportional, unimax
+from mixfit.mixture.known import PROPORTIONAL, UNIFORM, UNIMAX, proportional, unimax
 from mixfit.mixture.objective import RISKS
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
@@ -273,7 +273,7 @@ class Planner:
             mixture: the best mixture.
             baselines: name to mixture (k,), beside the uniform, the best observed, with a risk that
                 of the lowest prediction and, where it is known what there is of every domain, the
-                proportional one and UniMax.
+                proportional one and UniMax, as far as none is called so.
             least_change: a mixture (k,) in use, to find the nearest to it that is nearly as good.
             within: the share of the best loss that this one may give up.
 
@@ -282,8 +282,10 @@ class Planner:
         """
         budget = mixture.model_size, mixture.tokens
         here = self.question.at(*budget)
-        k = len(self.question.domains)
-        compared = [here.baseline("uniform", np.full(k, 1.0 / k))]
+        k, given = len(self.question.domains), baselines or {}
+        compared = []
+        if UNIFORM not in given:
+            compared.append(here.baseline(UNIFORM, np.full(k, 1.0 / k)))
         observed = here.best_observed()
         compared += [] if observed is None else [observed]
         if self.question.risk is not None:
@@ -294,9 +296,9 @@ class Planner:
             (PROPORTIONAL, proportional(asked, domains)),
             (UNIMAX, unimax(asked, domains, mixture.tokens)),
         ):
-            if h is not None and name not in (baselines or {}):
+            if h is not None and name not in given:
                 compared.append(here.baseline(name, h))
-        own = [here.baseline(name, h) for name, h in (baselines or {}).items()]
+        own = [here.baseline(name, h) for name, h in given.items()]
         compared += own
         nearest_one = None
         if least_change is not None:

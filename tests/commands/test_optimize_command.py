@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -150,9 +151,11 @@ def test_no_worse_than_a_mixture(run):
 def test_baselines(run):
     with open("base.yaml", "w", encoding="utf-8") as stream:
         stream.write("d0: 0.5\nd1: 0.5\n")
-    out, _ = run(*BUDGET, "--baseline", "base=base.yaml", "--baseline", "d0=1,d2=1")
-    assert "base" in out.splitlines()[2]
-    assert "given 2" in out.splitlines()[2]
+    out, _ = run(*BUDGET, "--baseline", "mine=base.yaml", "--baseline", "d0=1,d2=1")
+    assert re.split("  +", out.splitlines()[2])[-3:] == ["uniform", "mine", "given 2"]
+    out, _ = run(*BUDGET, "--baseline", "base.yaml", "--baseline", "uniform")
+    # The uniform one stands there in any case, once.
+    assert re.split("  +", out.splitlines()[2])[-3:] == ["as good within 0.1%", "base", "uniform"]
     _, err = run(*BUDGET, "--quiet")
     assert err == ""
 
@@ -198,7 +201,10 @@ def test_observed_mixtures_are_read_from_the_runs_while_they_are_the_same(run, t
         ((*BUDGET, "--kl", "0.1"), "--kl needs --prior"),
         ((*BUDGET, "--prior", "d0=-1,d1=1", "--kl", "0.1"), "d0=-1 is not a weight"),
         ((*BUDGET, "--prior", "d0=0,d1=0", "--kl", "0.1"), "all weights are 0"),
-        ((*BUDGET, "--baseline", "x"), "write NAME=FILE"),
+        (
+            (*BUDGET, "--baseline", "x"),
+            "--baseline x: there is no such file. A mixture is a file, uniform, observed, or",
+        ),
         ((*BUDGET, "--no-worse-than", "uniform", "--no-worse-than", "uniform"), "one mixture"),
         ((*BUDGET, "--format", "jsno", "-o", "x"), "Did you mean 'json'"),
         ((*BUDGET, "--format", "json"), "needs --out"),
