@@ -58,7 +58,7 @@ def twice_finding(values: Values, again: Indices) -> Finding | None:
         rows=len(rows),
         message=f"{len(rows):,} {'checkpoint is' if len(rows) == 1 else 'checkpoints are'} logged "
         "twice (same mixture, N and losses at nearly the same D); both rows are kept",
-        todo="Leave one of the two out: together they count double.",
+        todo="Leave one of the two out where they are many: together they count double.",
         **at(values.row_name(int(rows[0]))),
     )
 

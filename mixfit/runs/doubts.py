@@ -27,7 +27,7 @@ def doubts(values: Values) -> list[Finding]:
 
 
 def with_doubts(runs: Runs) -> Runs:
-    """Give runs with one note more, if there is anything that warns of them besides their notes."""
+    """Give runs with one note more, if `doubts` warns of anything that no note of theirs says."""
     known = ~np.isnan(runs.losses)
     if "doubtful" in {note.code for note in runs.notes} or not known.any():
         return runs
@@ -43,13 +43,15 @@ def with_doubts(runs: Runs) -> Runs:
     )
     values, _ = mend(values)  # of rows that are selected some may have no loss left
     said = {note.code for note in runs.notes}
-    found = [f for f in doubts(values) if f.severity == WARNING and f.code not in said]
+    warnings = [found for found in doubts(values) if found.severity == WARNING]
+    found = [warning for warning in warnings if warning.code not in said]
     if not found:
         return runs
+    more = "more " * (len(found) < len(warnings))
     counts = sorted(Counter(finding.code for finding in found).items())
     kinds = ", ".join(f"{code} {count}" for code, count in counts)
     text = (
-        f"{counted(len(found), 'warning')} on these runs ({kinds}): 'mixfit check', with the same "
+        f"{counted(len(found), f'{more}warning')} on these runs ({kinds}): 'mixfit check', with the same "
         "options, says which rows and why"
     )
     return replace(runs, notes=(*runs.notes, Note("doubtful", text)))

@@ -130,9 +130,12 @@ def test_a_fit_says_in_one_note_that_there_are_warnings():
     notes = fit(runs, "chinchilla", options=quick).notes
     assert [note.code for note in notes[:2]] == ["logged-twice", "doubtful"]
     assert notes[1].text == (
-        "1 warning on these runs (jump 1): 'mixfit check', with the same options, says which rows "
-        "and why"
+        "1 more warning on these runs (jump 1): 'mixfit check', with the same options, says which "
+        "rows and why"
     )
+    found = {f.code: f for f in check_runs(table).findings}  # the same two, and the same words
+    assert list(found) == ["logged-twice", "jump"]
+    assert found["logged-twice"].message == notes[0].text
     # Targets and rows that are taken from runs are looked at alone.
     assert "doubtful" not in {n.code for n in fit(runs.only(["y"]), "chinchilla").notes}
     empty = read_runs(clean().assign(loss_y=lambda t: t.loss_y.where(t.model_size < 3e8)))
