@@ -39,7 +39,8 @@ def fit(
         typer.Option(
             metavar="auto",
             help="auto lets the largest size, held out, decide from which model size and which"
-            " length on rows are fitted. [default: all rows are]",
+            " length on rows are fitted; with --law auto, once all rows have chosen the law."
+            " [default: all rows are]",
             show_default=False,
         ),
     ] = None,
@@ -116,14 +117,17 @@ def fit(
     if isinstance(wanted, str):
         from mixfit.evaluation.choose import fit_auto
 
-        fitted = fit_auto(checkpoints, options=chosen, jobs=executor)
+        fitted = fit_auto(checkpoints, trim=trim is not None, options=chosen, jobs=executor)
     elif trim is not None:
-        from mixfit.evaluation.trim import fit_trimmed, trimmed
+        from mixfit.evaluation.trim import fit_trimmed
 
         fitted = fit_trimmed(checkpoints, wanted, options=chosen, jobs=executor)
-        checkpoints = trimmed(checkpoints, fitted.trim)
     else:
         fitted = fit_runs(checkpoints, wanted, options=chosen, jobs=executor)
+    if fitted.trim is not None:
+        from mixfit.evaluation.trim import trimmed
+
+        checkpoints = trimmed(checkpoints, fitted.trim)
     if resamples:
         from mixfit.fitting.resamples import resample
 
@@ -148,11 +152,6 @@ def _wanted(law: str, pool: str | None, trim: str | None) -> str | PooledLaw | A
     wanted = law if law == AUTO else parse_law(law if pool is None else f"{law}:{pool}")
     if trim not in (None, AUTO):
         raise UsageError(f"--trim {trim}: it can be auto; choose rows of your own with --where.")
-    if trim is not None and law == AUTO:
-        raise UsageError(
-            "--trim auto needs a law, as other laws may do with other rows; choose it with --law,"
-            " or leave --trim out."
-        )
     return wanted
 
 

@@ -19,6 +19,7 @@ from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
 from mixfit.evaluation.heldout import CONVERGED, HeldOutErrors, MixtureNumbers
 from mixfit.evaluation.rule import RULE, choose, difference
+from mixfit.evaluation.trim import check_sizes, fit_trimmed
 from mixfit.fitting.fit import fit, refusals
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import FollowTask, follow
@@ -52,7 +53,11 @@ _NONSENSE = "predicts losses that are not finite or not positive"
 
 
 def fit_auto(
-    runs: Runs, *, options: FitOptions | None = None, jobs: int | Executor | None = 1
+    runs: Runs,
+    *,
+    trim: bool = False,
+    options: FitOptions | None = None,
+    jobs: int | Executor | None = 1,
 ) -> Fit:
     """Choose a law by held-out errors, and fit it to all rows, pooled as hard as these speak for.
 
@@ -60,6 +65,8 @@ def fit_auto(
 
     Args:
         runs: the rows.
+        trim: whether the law chosen is fitted to the rows alone that held-out errors speak for, as
+            by `mixfit.fit_trimmed`. The choice of the law is by all rows.
         options: of the fit; the fits compared make fewer restarts and hops.
         jobs: as for `mixfit.fitting.fit.fit`; the result does not depend on it.
 
@@ -69,6 +76,8 @@ def fit_auto(
     """
     options, executor = options or FitOptions(), Executor.of(jobs)
     runs = runs.varying()
+    if trim:
+        check_sizes(runs)
     splits = selection_splits(runs, seed=options.seed)
     quick = options.at_most(restarts=_RESTARTS, hops=_HOPS)
     race = Race(runs, splits, quick)
@@ -90,11 +99,12 @@ def fit_auto(
                 f" {parameter('law')}."
             )
         (law,) = (law for law in CANDIDATES if law.name == choice.law)
-        fitted = fit(runs, law, options=options, jobs=executor)
+        fitted = (fit_trimmed if trim else fit)(runs, law, options=options, jobs=executor)
         failed = [name for name, target in fitted.targets.items() if target.status != CONVERGED]
         if not failed:
             break
-        reason = f"its fit to all rows did not converge for {', '.join(failed)}"
+        rows = "the rows kept" if trim else "all rows"
+        reason = f"its fit to {rows} did not converge for {', '.join(failed)}"
         candidates = [replace(c, excluded=reason) if c.law == law.name else c for c in candidates]
     selection = replace(
         choice,

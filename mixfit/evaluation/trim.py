@@ -65,13 +65,7 @@ def fit_trimmed(
         UsageError: there are too few sizes, or the law cannot be fitted.
     """
     options, executor = options or FitOptions(), Executor.of(jobs)
-    sizes = np.unique(runs.N)
-    if len(sizes) <= _KEPT_SIZES:
-        raise UsageError(
-            f"{parameter('trim')} auto predicts the largest size from {_KEPT_SIZES} others or more,"
-            f" and the rows have {counted(len(sizes), 'size')}. Choose rows with"
-            f" {parameter('where')}."
-        )
+    sizes = check_sizes(runs)
     largest = sizes[-1] == runs.N
     middle = float(np.sqrt(runs.D[largest].min() * runs.D[largest].max()))
     held, train = runs.select(largest & (middle <= runs.D)), runs.select(~largest)
@@ -90,6 +84,22 @@ def fit_trimmed(
     kept = trimmed(runs, trim)
     fitted = fit(kept, law, options=options, jobs=executor)
     return replace(fitted, trim=trim, notes=(*fitted.notes, _note(trim, kept, runs)))
+
+
+def check_sizes(runs: Runs) -> Array:
+    """Give the model sizes of rows, which must be enough to hold out the largest.
+
+    Raises:
+        UsageError: they are too few.
+    """
+    sizes = np.unique(runs.N)
+    if len(sizes) <= _KEPT_SIZES:
+        raise UsageError(
+            f"{parameter('trim')} auto predicts the largest size from {_KEPT_SIZES} others or more,"
+            f" and the rows have {counted(len(sizes), 'size')}. Choose rows with"
+            f" {parameter('where')}."
+        )
+    return sizes
 
 
 def _lengths(runs: Runs) -> list[float]:

@@ -47,11 +47,11 @@ def with_doubts(runs: Runs) -> Runs:
     found = [warning for warning in warnings if warning.code not in said]
     if not found:
         return runs
-    more = "more " * (len(found) < len(warnings))
+    kind = "more warning" if len(found) < len(warnings) else "warning"
     counts = sorted(Counter(finding.code for finding in found).items())
     kinds = ", ".join(f"{code} {count}" for code, count in counts)
     text = (
-        f"{counted(len(found), f'{more}warning')} on these runs ({kinds}): 'mixfit check', with the same "
+        f"{counted(len(found), kind)} on these runs ({kinds}): 'mixfit check', with the same "
         "options, says which rows and why"
     )
     return replace(runs, notes=(*runs.notes, Note("doubtful", text)))

@@ -447,11 +447,12 @@ def test_the_rows_to_fit_can_be_left_to_held_out_errors(mixfit, runs, tmp_path):
     trim = yaml.safe_load((tmp_path / "t.yaml").read_text(encoding="utf-8"))["trim"]
     tried = [(one["model_size"], one["tokens"]) for one in trim["cuts"]]
     assert (trim["model_size"], trim["tokens"]) in tried
-    done = mixfit("fit", "runs.csv", "--law", "auto", "--trim", "auto")
+    few = ("--where", "model_size<=2e8")  # told before any law is tried
+    done = mixfit("fit", "runs.csv", "--law", "auto", "--trim", "auto", *few)
     refused(
         done,
-        "--trim auto needs a law, as other laws may do with other rows; choose it with --law, or "
-        "leave --trim out.",
+        "--trim auto predicts the largest size from 3 others or more, and the rows have 3 sizes. "
+        "Choose rows with --where.",
     )
     done = mixfit("fit", "runs.csv", "--trim", "some")
     refused(done, "--trim some: it can be auto; choose rows of your own with --where.")

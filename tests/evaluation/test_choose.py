@@ -13,6 +13,7 @@ from mixfit.base.plain import to_plain
 from mixfit.evaluation import choose as module
 from mixfit.evaluation.choose import CANDIDATES, fit_auto
 from mixfit.evaluation.rule import RULE
+from mixfit.evaluation.trim import fit_trimmed
 from mixfit.fitting.file import load_fit, save_fit
 from mixfit.fitting.options import FitOptions
 from mixfit.laws.catalogue import CATALOGUE
@@ -174,6 +175,27 @@ def test_a_law_that_does_not_converge_on_all_rows_is_passed_over(monkeypatch):
     assert chosen.law.name == "simple"
     excluded = {c.law: c.excluded for c in chosen.selection.candidates}
     assert excluded["additive"] == "its fit to all rows did not converge for web"
+
+
+def test_the_law_chosen_is_fitted_to_the_rows_that_speak_for_it(monkeypatch, tmp_path):
+    only(monkeypatch, "chinchilla", "additive")
+    runs = table(lengths=(1e9, 2e9, 4e9, 8e9))
+    early = runs.losses * np.where(runs.D < 2e9, 1.1, 1.0)[:, None]
+    runs = replace(runs, losses=early)
+    chosen = fit_auto(runs, trim=True, options=QUICK, jobs=1)
+    assert chosen.selection == fit_auto(runs, options=QUICK, jobs=1).selection
+    kept = fit_trimmed(runs, chosen.law.name, options=QUICK)
+    assert chosen.trim == kept.trim
+    assert chosen.trim.tokens == 2e9
+    asked = (1e9, 1e10, [0.2, 0.3, 0.5])
+    np.testing.assert_array_equal(chosen.predict(*asked)["web"], kept.predict(*asked)["web"])
+    assert [note.code for note in chosen.notes if note.code in ("selection", "trim")] == [
+        "selection",
+        "trim",
+    ]
+    save_fit(chosen, tmp_path / "fit.yaml")
+    again = load_fit(tmp_path / "fit.yaml")
+    assert (again.selection, again.trim) == (chosen.selection, chosen.trim)
 
 
 def test_no_law_left_is_an_error(monkeypatch):
