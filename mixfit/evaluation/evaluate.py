@@ -9,11 +9,11 @@ import numpy as np
 
 from mixfit.base.errors import InputError, Note
 from mixfit.base.metrics import mean_relative_bias, mean_relative_error, rank_correlation
-from mixfit.base.numbers import short
+from mixfit.base.numbers import distinct, short
 from mixfit.base.shown import Drawn, Shown
 from mixfit.evaluation.decision import Decisions, decisions_of
 from mixfit.fitting.uncertainty import intervals
-from mixfit.runs.splits import rows_among
+from mixfit.runs.splits import from_two_sizes, rows_among
 from mixfit.runs.target_rows import TargetRows
 
 if TYPE_CHECKING:
@@ -216,4 +216,12 @@ def _notes(fit: Fit, runs: Runs, targets: list[str]) -> tuple[Note, ...]:
                 " these runs have others"
             )
             notes.append(Note(f"fixed-{name}", text))
+    sizes, fitted = np.unique(runs.N), fit.data.model_size
+    others = [
+        label
+        for label, size in zip(distinct(sizes), sizes, strict=True)
+        if not 0.9999 * fitted.min <= size <= 1.0001 * fitted.max
+    ]
+    if others and "two-model-sizes" in {note.code for note in fit.notes}:
+        notes.append(from_two_sizes(others))
     return tuple(notes)

@@ -215,16 +215,21 @@ def split_sizes(runs: Runs, *, largest_only: bool = False) -> Splits:
     notes = _mixture_notes(splits)
     labels = tuple(split.tests[0].label for split in splits)
     if len(np.unique(splits[0].train.N)) == 2:
-        text = (
-            f"{labels[0]} is predicted from two sizes, which cannot pin E, A and alpha together:"
-            " that column rests on a usual alpha, and is arbitrary where none is assumed"
-        )
-        notes = (Note("two-model-sizes", text), *notes)
+        notes = (from_two_sizes(labels[:1]), *notes)
     title = "fitted on the smaller sizes, tested on the next"
     if largest_only:
         title = f"fitted on the smaller sizes, tested on {labels[0]}"
     # The first size is predicted from two, unless only the largest is.
     return Splits(tuple(splits), title, labels[1:] or labels, notes)
+
+
+def from_two_sizes(labels: Sequence[str]) -> Note:
+    """Say that other model sizes, named by labels, are predicted from two."""
+    text = (
+        f"predictions of {' and '.join(labels)} are from two sizes, which cannot pin E, A and alpha"
+        " together: they rest on a usual alpha, and are arbitrary where none is assumed"
+    )
+    return Note("two-model-sizes", text)
 
 
 def split_lengths(runs: Runs) -> Splits | None:

@@ -75,6 +75,18 @@ def test_no_common_target_is_refused(fitted):
         evaluate(fitted, make_runs(targets=("books",)))
 
 
+def test_sizes_predicted_from_two_are_noted(fitted):
+    (note,) = evaluate(fitted, make_runs(sizes=(1e8, 4e8, 8e8))).notes
+    assert (note.code, note.text) == (
+        "two-model-sizes",
+        "predictions of 400M and 800M are from two sizes, which cannot pin E, A and alpha together:"
+        " they rest on a usual alpha, and are arbitrary where none is assumed",
+    )
+    assert evaluate(fitted, make_runs()).notes == ()
+    three = fit(make_runs(sizes=(1e8, 2e8, 3e8)), "chinchilla", options=fitted.options)
+    assert evaluate(three, make_runs(sizes=(4e8,))).notes == ()
+
+
 def test_a_missing_target_is_noted(fitted):
     notes = evaluate(fitted, make_runs(targets=("web",))).notes
     assert [(note.code, note.text) for note in notes] == [

@@ -108,8 +108,8 @@ def test_sizes_are_predicted_from_the_smaller_ones():
         assert max(split.train.N) < size
         assert split.tests[0].known_mixtures == 10
     assert [note.text for note in plan.notes] == [
-        "400M is predicted from two sizes, which cannot pin E, A and alpha together: that column"
-        " rests on a usual alpha, and is arbitrary where none is assumed",
+        "predictions of 400M are from two sizes, which cannot pin E, A and alpha together: they"
+        " rest on a usual alpha, and are arbitrary where none is assumed",
         "400M: 10 of 10 test mixtures also stand in training: it tests scale, not new mixtures",
         "800M: 10 of 10 test mixtures also stand in training: it tests scale, not new mixtures",
     ]
