@@ -25,6 +25,8 @@ _FLAT = 1e-3
 # How many times delta, or its inverse, the median residual is at the most where nothing is said. On
 # real runs it is 5 to 70 times the paper's delta.
 _FAR_ABOVE, _FAR_BELOW = 300.0, 30.0
+# A budget such as 788K for models of 787,584 parameters is none outside of them.
+_AS_LARGE = 1.005
 # Residuals that are smaller, as shares of the losses, are those of a law that is exact.
 _EXACT = 1e-5
 
@@ -89,9 +91,9 @@ def outside_notes(
         done: what became of these sizes and lengths.
     """
     large, small = ("largest", "smallest") if what == "size" else ("longest", "shortest")
-    if value > known.max * 1.0001:
+    if value > known.max * _AS_LARGE:
         extreme, ratio, which = known.max, value / known.max, f"the {large}"
-    elif value < known.min * 0.9999:
+    elif value < known.min / _AS_LARGE:
         extreme, ratio, which = known.min, known.min / value, f"below the {small}"
     else:
         return

@@ -102,6 +102,7 @@ def test_a_budget_beyond_the_runs():
         ("model-size-outside", "advice", "7B is 18 times the largest size trained, 400M"),
     ]
     assert check_runs(clean(), budget=(2e8, 8e9)).findings == ()
+    assert check_runs(clean(), budget=(4.01e8, 16.05e9)).findings == ()  # as they are written
     with pytest.raises(UsageError, match="budget: N and D must be above 0"):
         check_runs(clean(), budget=(0.0, 1e9))
 
