@@ -33,7 +33,7 @@ def notes_on(outcome: Outcome) -> tuple[Note, ...]:
         chosen = dict.fromkeys(
             str(law.fit.law) for (_, own), law in outcome.fitted.items() if own == label
         )
-        if list(chosen) != [label]:
+        if chosen and list(chosen) != [label]:  # of a regression there is none
             notes.append(Note("pool", f"{label} chose {', '.join(chosen)}"))
         rows = outcome.nonsense(label)
         if rows:

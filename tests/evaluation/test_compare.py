@@ -242,6 +242,7 @@ def test_regressions_are_compared_and_never_chosen():
     )
     assert compared.choice.law == "chinchilla"
     assert compared.choice.reason.endswith("; not ridge: it is no law")
+    assert not [note for note in compared.notes if note.text.startswith("ridge")]
     assert compared.standings[1].parameters == 5
 
 
