@@ -63,7 +63,7 @@ def test_of_three_sizes_the_largest_is_held_out():
     three = (1e8, 2e8, 4e8)
     plan = selection_splits(table(sizes=three, lengths=(1e9, 2e9, 4e9, 8e9)))
     assert plan.decisive == ("new mixtures", "400M", "D>4B")
-    assert "rests on a usual alpha" in plan.notes[0].text
+    assert "rest on a usual alpha" in plan.notes[0].text
     two = (1e8, 2e8)
     plan = selection_splits(table(sizes=two, lengths=(1e9, 2e9, 4e9, 8e9)))
     assert plan.decisive == ("new mixtures", "D>4B")
