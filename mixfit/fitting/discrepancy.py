@@ -167,12 +167,14 @@ class Discrepancy:
         weights: by which each point counts, (points,): the inverse covariance times what was left
             there; 0 where the target has no loss.
         variance: v, of a point's noise, in the unit of the loss, squared.
+        off: by how much it is off in one of its `draws`, at the N and D of that draw, or None.
     """
 
     kernel: Kernel
     points: Points
     weights: Array
     variance: float
+    off: DiscrepancyAt | None = None
 
     @classmethod
     def of(cls, kernel: Kernel, points: Points, left: Array) -> list[Discrepancy]:
@@ -291,17 +293,18 @@ class Discrepancy:
         return of_mixture * factor + common
 
     def at(self, N: float, D: float) -> DiscrepancyAt:
-        """Give it as a function of h at one N and D."""
+        """Give it as a function of h at one N and D: with a draw, at those of the draw."""
         anywhere = np.zeros((1, self.points.mixtures.shape[1]))
         apart = Apart.of(np.array([N]), np.array([D]), anywhere, self.points)
         _, factor, common = alike(self.kernel, apart)
         count = len(self.points.mixtures)
-        return DiscrepancyAt(
+        own = DiscrepancyAt(
             mixtures=self.points.mixtures,
             length=self.kernel.mixture,
             heights=np.bincount(self.points.mixture, factor[0] * self.weights, count).astype(float),
             constant=float(common[0] @ self.weights),
         )
+        return own if self.off is None else own.plus(self.off)
 
 
 def alike_seen(left: Array) -> list[tuple[Indices, Indices]]:

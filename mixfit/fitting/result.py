@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.discrepancy import Discrepancy
+    from mixfit.fitting.discrepancy import Discrepancy, DiscrepancyAt
     from mixfit.fitting.misfits import Misfits
     from mixfit.fitting.options import FitOptions
     from mixfit.fitting.trimmed import Trim
@@ -175,6 +175,11 @@ class TargetFit:
             return moved
         change = moved._at_points() - self._at_points()
         return replace(moved, discrepancy=self.discrepancy.moved(change))
+
+    def off_by(self, draw: DiscrepancyAt) -> TargetFit:
+        """Give the fit, which has a discrepancy, with this off by one of its draws."""
+        assert self.discrepancy is not None
+        return replace(self, discrepancy=replace(self.discrepancy, off=draw))
 
     def _at_points(self) -> Array:
         """Give the law's predictions where the discrepancy was seen."""

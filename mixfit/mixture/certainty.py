@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.discrepancy import Discrepancy, DiscrepancyAt
+    from mixfit.fitting.discrepancy import Discrepancy
     from mixfit.fitting.result import Fit
     from mixfit.mixture.question import Question
     from mixfit.mixture.result import Baseline, Mixture
@@ -116,10 +116,10 @@ class OverResamples:
         wider = wide * tails(fit, weights)
         best, losses = [], []
         # What is drawn of the discrepancy has its own size; what resamples find is widened below.
-        for own, drawn in zip(self._each, self._draws(mixture, 1 / wider), strict=True):
+        for own, off in zip(self._each, self._off(mixture, 1 / wider), strict=True):
             try:
                 here = own.at(*budget)
-                best.append(own.at(*budget, drawn).best([mixture.weights]).weights)
+                best.append(off.at(*budget).best([mixture.weights]).weights)
             except UsageError:  # losses that are not finite, or limits that it cannot meet
                 continue
             losses.append([here.objective.loss(h) for h in each])
@@ -150,9 +150,9 @@ class OverResamples:
             notes=tuple(_notes(error, total, gains, len(best), len(self._each))),
         )
 
-    def _draws(self, mixture: Mixture, scale: float) -> list[dict[str, DiscrepancyAt]]:
-        """Draw by how much discrepancies may be off, times a number, target to draw by resample."""
-        drawn: list[dict[str, DiscrepancyAt]] = [{} for _ in self._each]
+    def _off(self, mixture: Mixture, scale: float) -> list[Question]:
+        """Give each resample's question with discrepancies off by a draw, times a number."""
+        targets = [dict(own.fit.targets) for own in self._each]
         resamples, _ = resampled(self._question.fit)
         N, D = mixture.model_size or 1.0, mixture.tokens or 1.0
         for name, target in self._each[0].fit.targets.items():
@@ -160,11 +160,14 @@ class OverResamples:
                 continue
             places = _places(mixture.weights, target.discrepancy)
             rng = np.random.default_rng([resamples.seed, zlib.crc32(f"drawn {name}".encode())])
-            numbers = scale * rng.standard_normal((len(drawn), len(places)))
+            numbers = scale * rng.standard_normal((len(targets), len(places)))
             draws = target.discrepancy.draws(N, D, numbers, places)
-            for of_resample, draw in zip(drawn, draws, strict=True):
-                of_resample[name] = draw
-        return drawn
+            for of_resample, draw in zip(targets, draws, strict=True):
+                of_resample[name] = of_resample[name].off_by(draw)
+        return [
+            replace(own, fit=replace(own.fit, targets=of_resample))
+            for own, of_resample in zip(self._each, targets, strict=True)
+        ]
 
     def _misfits(self, mixture: Mixture, each: Array) -> tuple[dict[str, Array], Array]:
         """Give errors besides parameters, in units of the loss.

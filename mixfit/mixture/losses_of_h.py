@@ -26,7 +26,7 @@ from mixfit.laws.formula import Formula, OuterAt, TermAt
 from mixfit.laws.power_mean import PowerMean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.fitting.result import Fit, TargetFit
@@ -292,10 +292,8 @@ class LossesOfH:
             for term in formula.law.terms:
                 inside = formula.law.under_outer(term)
                 rows.setdefault((term, inside), []).append((index, formula, theta))
-        known = [(index, own, own.discrepancy) for index, own in enumerate(fits)]
-        self.discrepancies = [
-            (index, own.target, added) for index, own, added in known if added is not None
-        ]
+        known = [(index, own.discrepancy) for index, own in enumerate(fits)]
+        self.discrepancies = [(index, added) for index, added in known if added is not None]
         self.stacks = [self._stack(*key, of_term) for key, of_term in rows.items()]
 
     def _stack(self, term: Term, inside: bool, rows: list[tuple[int, Formula, Array]]) -> _Stack:
@@ -311,15 +309,14 @@ class LossesOfH:
         target = np.array([row[0] for row in rows])
         return _Stack(target, stacked(term.coefficient), tuple(exponents), inside)
 
-    def at(self, N: float, D: float, drawn: Mapping[str, DiscrepancyAt] | None = None) -> LossesAt:
+    def at(self, N: float, D: float) -> LossesAt:
         """Give the losses as functions of h.
 
         Args:
             N: parameters; anything positive where no law uses it.
             D: tokens; likewise.
-            drawn: target to what is added to its discrepancy, from `Discrepancy.draws`.
         """
-        return LossesAt(self, N, D, drawn or {})
+        return LossesAt(self, N, D)
 
 
 def _resampled(fit: Fit, targets: Sequence[TargetFit]) -> list[TargetFit]:
@@ -347,9 +344,7 @@ def _all_power_means(formula: Formula, theta: Array) -> bool:
 class LossesAt:
     """The losses (t,) of some targets at one (N, D), as functions of one mixture (k,)."""
 
-    def __init__(
-        self, losses: LossesOfH, N: float, D: float, drawn: Mapping[str, DiscrepancyAt]
-    ) -> None:
+    def __init__(self, losses: LossesOfH, N: float, D: float) -> None:
         self.k = losses.k
         self.count = losses.count
         self._odd = losses.odd
@@ -366,12 +361,9 @@ class LossesAt:
             else:
                 self._stacks.append(stack)
         self._added = None
-        self._with_added = np.array([index for index, *_ in losses.discrepancies], int)
+        self._with_added = np.array([index for index, _ in losses.discrepancies], int)
         if losses.discrepancies:
-            each = [(target, own.at(N, D)) for _, target, own in losses.discrepancies]
-            self._added = DiscrepancyAt.stacked(
-                [own.plus(drawn[target]) if target in drawn else own for target, own in each]
-            )
+            self._added = DiscrepancyAt.stacked([own.at(N, D) for _, own in losses.discrepancies])
         has_outer = {i for stack in losses.stacks if stack.inside for i in stack.target}
         self._powered = np.array(sorted(has_outer), int)
         self._kappa = losses.kappas[self._powered]

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.discrepancy import DiscrepancyAt
     from mixfit.fitting.result import Fit
     from mixfit.simplex.minimise import Optimum
     from mixfit.simplex.polytope import Polytope
@@ -93,24 +92,18 @@ class Question:
         """Give the same question without any constraint or pull."""
         return replace(self, constraints=Constraints(), prior=None, reference=None)
 
-    def at(
-        self,
-        model_size: float | None,
-        tokens: float | None,
-        drawn: Mapping[str, DiscrepancyAt] | None = None,
-    ) -> BudgetSearch:
+    def at(self, model_size: float | None, tokens: float | None) -> BudgetSearch:
         """Ask it at one (N, D).
 
         Args:
             model_size: N.
             tokens: D.
-            drawn: target to what is added to its discrepancy there.
 
         Raises:
             UsageError: a number is missing or of no use, the constraints cannot hold together, or
                 the fit predicts losses that are not finite.
         """
-        return BudgetSearch(self, model_size, tokens, drawn)
+        return BudgetSearch(self, model_size, tokens)
 
 
 class BudgetSearch:
@@ -121,7 +114,6 @@ class BudgetSearch:
         question: Question,
         model_size: float | None,
         tokens: float | None,
-        drawn: Mapping[str, DiscrepancyAt] | None = None,
     ) -> None:
         """Check the budget against the law, and the linear constraints against each other."""
         self.question = question
@@ -140,7 +132,7 @@ class BudgetSearch:
                 )
         self._N, self._D = model_size or 1.0, tokens or 1.0
         self.objective = WeightedLoss(
-            question.wanted.at(self._N, self._D, drawn),
+            question.wanted.at(self._N, self._D),
             np.array(list(question.target_weights.values())),
             question.prior,
             question.constraints.kl if question.prior is not None else 0.0,
@@ -150,7 +142,7 @@ class BudgetSearch:
             question.constraints, question.domains, tokens, question.fit.data.weights
         )
         self.polytope = feasible_polytope(self.items, len(question.domains))
-        self.all = question.everything.at(self._N, self._D, drawn)
+        self.all = question.everything.at(self._N, self._D)
         self._loss_limits = self._largest_losses()
         self._require_finite()
 
