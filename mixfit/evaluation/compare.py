@@ -22,7 +22,8 @@ from mixfit.evaluation.heldout import Task, run
 from mixfit.evaluation.outcome import Outcome
 from mixfit.evaluation.rule import choose
 from mixfit.evaluation.together import fit_together
-from mixfit.fitting.fit import fit_all, treatment_notes
+from mixfit.fitting.described import treatment_notes
+from mixfit.fitting.fit import fit_all
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import Case
 from mixfit.runs.target_rows import TargetRows

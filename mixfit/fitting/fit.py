@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mixfit.base.errors import NotApplicableError, Note, UsageError, parameter
-from mixfit.base.metrics import mean_relative_error
 from mixfit.base.numbers import counted
 from mixfit.base.parallel import Executor
-from mixfit.fitting.diagnosis import delta_notes, diagnose, table_notes
+from mixfit.fitting.described import described, pool_notes, treatment_notes
+from mixfit.fitting.diagnosis import table_notes
 from mixfit.fitting.kriging import with_discrepancies
-from mixfit.fitting.objective import huber
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.pooling import ROUNDS, Case, choose_strengths, distinct_tables, goals_of
-from mixfit.fitting.prior import effective_parameters, pooling
 from mixfit.fitting.residuals import with_misfits
 from mixfit.fitting.result import Fit, FitData, TargetFit
 from mixfit.fitting.search import GRID, Solved, TargetSearch
 from mixfit.fitting.solvers import LAST_STEPS, Solution, descend
-from mixfit.laws.law import OURS
-from mixfit.laws.pooled import AutoLaw, Pool, PooledLaw, assuming, law_of
+from mixfit.laws.pooled import AutoLaw, PooledLaw, assuming, law_of
 from mixfit.runs.doubts import with_doubts
 from mixfit.runs.target_rows import TargetRows
 
@@ -36,9 +33,6 @@ if TYPE_CHECKING:
     from mixfit.laws.formula import Formula
     from mixfit.laws.law import Law
     from mixfit.runs.runs import Runs
-
-_HALF = 0.5  # of an exponent that the rows decide; less, and the prior does
-_LITTLE = 0.1  # of a number that the rows decide; less is as good as unmeasured
 
 
 def fit(
@@ -178,7 +172,7 @@ def _alone(search: TargetSearch, law: PooledLaw | AutoLaw) -> _Alone:
         return _Alone(formula, thetas, formula.natural(thetas[GRID[0]]), None, seconds)
     solved = search.solve(law)
     strength = 0.0 if law.pool is None else law.pool.domains
-    fitted = _described(solved, law, search.rows, search.options)
+    fitted = described(solved, law, search.rows, search.options)
     return _Alone(solved.formula, {strength: solved.theta}, None, fitted, search.seconds(law))
 
 
@@ -261,7 +255,7 @@ def _move(task: _Move) -> tuple[Array, TargetFit | None, float]:
     fitted = None
     if task.last:
         solved = Solved(objective, Solution(point, 0), time.perf_counter() - begin)
-        fitted = _described(solved, task.law, task.rows, task.options)
+        fitted = described(solved, task.law, task.rows, task.options)
     return point.theta, fitted, time.perf_counter() - begin
 
 
@@ -295,40 +289,11 @@ def _fit_of(
             *runs.notes,
             *treatment_notes(declared, options),
             *pooling,
-            *_pool_notes(law, fits.values()),
+            *pool_notes(law, fits.values()),
             *general,
         ),
         pool_path=path,
     )
-
-
-def treatment_notes(law: Law, options: FitOptions) -> list[Note]:
-    """Say how a law of others is fitted where that is not how mixfit fits its own.
-
-    Args:
-        law: as it was declared.
-        options: of the fit.
-    """
-    own = options.of(law)
-    if not own.source or own == replace(OURS, source=own.source):
-        return []
-    hops = "" if own.hops is None else f", {counted(own.hops, 'hop')}"
-    text = f"delta {own.delta:g}, {own.solver}, at most {counted(own.restarts, 'start')}{hops}"
-    return [Note("as-its-authors", f"{law.name} is fitted with {text}: {own.source}")]
-
-
-def _pool_notes(law: PooledLaw, fits: Collection[TargetFit]) -> list[Note]:
-    """Say how much of the pooled parameters the rows decided."""
-    shares = []
-    for param in law.law.groups:
-        own = [fit.effective[param.name] for fit in fits if param.name in fit.effective]
-        if own and param.per_domain:
-            k = len(next(iter(fits)).domains)
-            shares.append(f"{np.mean(own):.1f} of {k} {param.name}")
-    if not shares:
-        return []
-    text = f"pooled with strength {law.pool}: the rows decide {', '.join(shares)} of a target"
-    return [Note("pooled", text if len(fits) == 1 else f"{text}, on average")]
 
 
 def refusals(law: Law, runs: Runs) -> dict[str, str]:
@@ -369,69 +334,4 @@ def applicable(law: Law, runs: Runs) -> tuple[str, ...]:
 
 def target_fit(search: TargetSearch, law: PooledLaw) -> TargetFit:
     """Fit a law to one target, and look at the fit."""
-    return _described(search.solve(law), law, search.rows, search.options)
-
-
-def _described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOptions) -> TargetFit:
-    """Look at a law that is fitted to the rows of a target."""
-    predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
-    penalty = solved.objective.penalty
-    assumed: list[Note] = []
-    shares: dict[str, Array] = {}
-    if penalty is not None:
-        of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
-        shares = effective_parameters(solved.formula, of_rows, penalty)
-        assumed = _assumed(solved.formula, law, of_rows)
-    status, notes = diagnose(solved, rows.domains)
-    own = options.of(solved.formula.law)
-    scaled = [] if own.source else delta_notes(rows.loss - predicted, rows.loss, own.delta)
-    return TargetFit(
-        target=rows.target,
-        domains=rows.domains,
-        form=solved.formula.law,
-        params=solved.formula.natural(solved.theta),
-        rows=len(rows),
-        huber=float(huber(rows.loss - predicted, solved.objective.delta).mean()),
-        mre=mean_relative_error(predicted, rows.loss),
-        status=status,
-        effective={name: float(own.sum()) for name, own in shares.items()},
-        notes=tuple(
-            replace(note, target=rows.target)
-            for note in (*notes, *scaled, *_unmeasured(shares, rows), *assumed)
-        ),
-    )
-
-
-def _assumed(formula: Formula, law: PooledLaw, of_rows: Array) -> list[Note]:
-    """Name the exponents that the runs do not tell, so that they are what is usual.
-
-    Args:
-        formula: that was fitted.
-        law: with how hard it is pooled.
-        of_rows: the Gauss-Newton matrix of the rows alone, (size, size).
-    """
-    usual = None if law.pool is None else pooling(formula, Pool(usual=law.pool.usual))
-    if usual is None:
-        return []
-    shares = effective_parameters(formula, of_rows, usual)
-    groups = formula.law.groups
-    assumed = [param for param in groups if shares.get(param.name, np.ones(1))[0] < _HALF]
-    if not assumed:
-        return []
-    names = " and ".join(param.name for param in assumed)
-    numbers = ", ".join(dict.fromkeys(f"{param.usual:g}" for param in assumed))
-    text = f"the runs hardly tell {names}: pulled to {numbers}, near what published fits have"
-    return [Note("assumed", text)]
-
-
-def _unmeasured(shares: Mapping[str, Array], rows: TargetRows) -> list[Note]:
-    """Name the domains of which the rows decide next to nothing."""
-    by_domain = [own for own in shares.values() if len(own) == len(rows.domains) > 1]
-    if not by_domain:
-        return []
-    most = np.max(by_domain, axis=0)
-    names = [domain for domain, share in zip(rows.domains, most, strict=True) if share < _LITTLE]
-    if not names:
-        return []
-    text = f"the runs say next to nothing of {', '.join(names)}: pooling decides"
-    return [Note("unmeasured", text)]
+    return described(search.solve(law), law, search.rows, search.options)
