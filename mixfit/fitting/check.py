@@ -18,7 +18,7 @@ from mixfit.runs.checks import from_percent, mend, value_faults
 from mixfit.runs.doubts import doubts
 from mixfit.runs.findings import ADVICE, ERROR, SEVERITIES, WARNING, Finding, worst_first
 from mixfit.runs.identity import group_mixtures
-from mixfit.runs.read import read_values
+from mixfit.runs.read import Reading, read_values
 from mixfit.runs.runs import Origin, describe
 from mixfit.runs.transforms import rising_notes
 from mixfit.runs.units import unit_faults
@@ -136,7 +136,7 @@ def find(
     if budget is not None and not all(0 < number < np.inf for number in budget):
         raise UsageError(f"{parameter('budget')}: N and D must be above 0, as in 7B,150B.")
     try:
-        read = read_values(sources, **reading)
+        read = read_values(sources, Reading(**reading))
     except InputError as error:
         message, _, todo = error.text.partition(". ")
         found = Finding(code="unreadable", severity=ERROR, message=message, todo=todo)

@@ -23,7 +23,7 @@ from mixfit.runs.globs import (
 )
 from mixfit.runs.join import JOINED
 from mixfit.runs.phases import explain_phases
-from mixfit.runs.presets import MODEL_SIZE, TOKENS, apply_preset
+from mixfit.runs.presets import MODEL_SIZE, TOKENS, apply_preset, find_preset
 from mixfit.runs.tables import list_names
 from mixfit.runs.transforms import TRANSFORMS, transforms_of
 
@@ -110,8 +110,17 @@ class ColumnOptions:
     tokens: str | float | None = None
     target_groups: Mapping[str, Globs] | None = None
     transform: Mapping[str, str] | None = None
-    preset: Preset | None = None
+    preset: str | None = None
     like: Columns | None = None
+
+    @property
+    def layout(self) -> Preset | None:
+        """The preset.
+
+        Raises:
+            UsageError: there is no such layout.
+        """
+        return find_preset(self.preset)
 
 
 def choose_columns(
@@ -155,9 +164,10 @@ def choose_columns(
 
 def read_as(options: ColumnOptions, column: str) -> bool:
     """Tell whether a column of some name would be read as a weight or a loss."""
-    if options.preset is not None and not options.preset.apart:
-        patterns = (options.preset.weights, options.preset.targets)
-        if any(apply_preset(options.preset, pattern, [column]) for pattern in patterns):
+    preset = options.layout
+    if preset is not None and not preset.apart:
+        patterns = (preset.weights, preset.targets)
+        if any(apply_preset(preset, pattern, [column]) for pattern in patterns):
             return True
     globs = [*split_globs(options.weights or [WEIGHT + "*"], parameter("weights"))]
     globs += split_globs(options.targets or ["loss_*", "*_loss"], parameter("targets"))
@@ -168,7 +178,7 @@ def choose_weights(
     table: str, names: Sequence[str], options: ColumnOptions, joined: Sequence[str] = ()
 ) -> dict[str, str]:
     """Give domain to weight column; see `choose_columns`."""
-    option, preset, like = options.weights, options.preset, options.like
+    option, preset, like = options.weights, options.layout, options.like
     name = parameter("weights")
     domains: dict[str, str] = {}
     if option is None and preset is not None:
@@ -202,7 +212,7 @@ def choose_weights(
 def _targets(
     table: str, names: Sequence[str], options: ColumnOptions, joined: Sequence[str]
 ) -> dict[str, str | tuple[str, ...]]:
-    option, preset, like = options.targets, options.preset, options.like
+    option, preset, like = options.targets, options.layout, options.like
     name = parameter("targets")
     usual = usual_targets(names)
     if preset is not None:
@@ -243,7 +253,7 @@ def _groups(
     table: str, names: Sequence[str], options: ColumnOptions, usual: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """Give the targets that are averages of columns, each with these columns."""
-    name, preset = parameter("target_groups"), options.preset
+    name, preset = parameter("target_groups"), options.layout
     groups = {}
     for group, globs in (options.target_groups or {}).items():
         columns: dict[str, str] = {}
@@ -260,7 +270,7 @@ def _side(
     table: str, names: Sequence[str], options: ColumnOptions, joined: Sequence[str]
 ) -> list[str]:
     """Give the columns that may be weights in a layout that tells them by their file alone."""
-    preset = options.preset
+    preset = options.layout
     if preset is None or not preset.apart:
         return list(names)
     if not joined:
@@ -276,7 +286,7 @@ def _other_side(
     table: str, names: Sequence[str], options: ColumnOptions, joined: Sequence[str]
 ) -> list[str]:
     """Likewise for those that may be losses."""
-    preset = options.preset
+    preset = options.layout
     if preset is None or not preset.apart:
         return list(names)
     _side(table, names, options, joined)
@@ -313,7 +323,7 @@ def _size(
 ) -> tuple[str | float, float | None]:
     """Give the column of N or D, or one number, and the unit of the column if it is not one."""
     option: str | float | None = getattr(options, which)
-    preset, like, name = options.preset, options.like, parameter(which)
+    preset, like, name = options.layout, options.like, parameter(which)
     what = "model size" if which == "model_size" else "tokens"
     usual: tuple[str, ...] = MODEL_SIZE if which == "model_size" else TOKENS
     if preset is not None:

@@ -15,7 +15,7 @@ from mixfit.runs.conditions import parse_conditions
 from mixfit.runs.findings import Finding, Place, refuse
 from mixfit.runs.identity import group_mixtures
 from mixfit.runs.join import JoinedTable, join_tables, propose_join
-from mixfit.runs.presets import MODEL_SIZE, TOKENS, find_preset, like_preset
+from mixfit.runs.presets import MODEL_SIZE, TOKENS, like_preset
 from mixfit.runs.rows import Kept, read_rows
 from mixfit.runs.runs import JoinedFiles, Runs, SourceFile
 from mixfit.runs.sources import open_tables
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array, Indices, Mask
     from mixfit.runs.conditions import Condition
     from mixfit.runs.globs import Globs
-    from mixfit.runs.presets import Preset
     from mixfit.runs.sources import Sources
     from mixfit.runs.tables import Table
 
@@ -91,8 +90,7 @@ def read_runs(
         InputError: a file or a value in it cannot be used.
         UsageError: an option cannot be used, or the conditions leave no row.
     """
-    read = read_values(
-        sources,
+    reading = Reading(
         weights=weights,
         targets=targets,
         model_size=model_size,
@@ -107,6 +105,7 @@ def read_runs(
         like=like,
         allow_unmatched=allow_unmatched,
     )
+    read = read_values(sources, reading)
     refuse(read.faults)
     if not allow_units:
         refuse(unit_faults(read.values)[0])
@@ -118,6 +117,17 @@ def read_runs(
         notes=read.notes,
         joined=read.joined,
     )
+
+
+@dataclass(frozen=True)
+class Reading(ColumnOptions):
+    """What a user says of how tables are read; see `read_runs` for each."""
+
+    where: str | Iterable[str] = ()
+    domains: Sequence[str] | None = None
+    join: Sources | None = None
+    on: str | None = None
+    allow_unmatched: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,37 +155,21 @@ class ReadValues:
     joined: JoinedFiles | None
 
 
-def read_values(
-    sources: Sources,
-    *,
-    weights: Globs | None = None,
-    targets: Globs | None = None,
-    model_size: str | float | None = None,
-    tokens: str | float | None = None,
-    where: str | Iterable[str] = (),
-    domains: Sequence[str] | None = None,
-    join: Sources | None = None,
-    on: str | None = None,
-    preset: str | None = None,
-    target_groups: Mapping[str, Globs] | None = None,
-    transform: Mapping[str, str] | None = None,
-    like: Columns | None = None,
-    allow_unmatched: bool = False,
-) -> ReadValues:
-    """Read tables without checking their values; see `read_runs` for the parameters.
+def read_values(sources: Sources, reading: Reading) -> ReadValues:
+    """Read tables without checking their values.
+
+    Args:
+        sources: as for `read_runs`.
+        reading: how.
 
     Raises:
         InputError: a file cannot be used, or its columns cannot be told.
         UsageError: an option cannot be used, or the conditions leave no row.
     """
-    conditions = parse_conditions(where)
-    layout = find_preset(preset)
-    options = ColumnOptions(
-        weights, targets, model_size, tokens, target_groups, transform, layout, like
-    )
-    opened = _open(sources, join, on, layout, allow_unmatched=allow_unmatched)
-    tables = opened.tables
-    chosen = _columns_of_all(tables, options)
+    conditions = parse_conditions(reading.where)
+    opened = _open(sources, reading)
+    tables, domains = opened.tables, reading.domains
+    chosen = _columns_of_all(tables, reading)
     columns = chosen if domains is None else _in_order(tables[0], chosen, domains)
     kept = [read_rows(table, columns, conditions) for table in tables]
     values = _values(tables, kept, columns, conditions)
@@ -186,7 +180,7 @@ def read_values(
         rows_read=sum(k.rows_read for k in kept),
         files=_source_files(tables, opened.counts or [k.rows_read for k in kept]),
         where=tuple(condition.text for condition in conditions),
-        notes=(*opened.notes, *_notes(values, tables[0], options)),
+        notes=(*opened.notes, *_notes(values, tables[0], reading)),
         joined=opened.joined,
     )
 
@@ -201,25 +195,19 @@ class _Opened:
     joined: JoinedFiles | None = None
 
 
-def _open(
-    sources: Sources,
-    join: Sources | None,
-    on: str | None,
-    layout: Preset | None,
-    *,
-    allow_unmatched: bool,
-) -> _Opened:
+def _open(sources: Sources, reading: Reading) -> _Opened:
+    layout, on = reading.layout, reading.on
     tables, notes = open_tables(sources)
-    if join is None:
+    if reading.join is None:
         if on is not None:
             raise UsageError(
                 f"{parameter('on')} {on} says by what to join: give the other file with "
                 f"{parameter('join')}."
             )
         return _Opened(tables, notes)
-    others, of_others = open_tables(join)
+    others, of_others = open_tables(reading.join)
     keys = layout.keys if layout is not None else ()
-    joined = join_tables(tables, others, on, usual=keys, allow_unmatched=allow_unmatched)
+    joined = join_tables(tables, others, on, usual=keys, allow_unmatched=reading.allow_unmatched)
     return _Opened(
         joined.tables,
         [*notes, *of_others, *joined.notes],
@@ -310,7 +298,7 @@ def _notes(values: Values, table: Table, options: ColumnOptions) -> list[Note]:
             assumed.append(f"{symbol} is taken to be {short(number)}")
     if assumed and options.preset is not None:  # nothing else gives a number unasked
         text = (
-            f"{' and '.join(assumed)}, as in the runs that the layout {options.preset.name} is "
+            f"{' and '.join(assumed)}, as in the runs that the layout {options.preset} is "
             "known for, since the table does not log it. Mixtures found for one N and one D do "
             "not depend on this; give your own with --set"
         )
