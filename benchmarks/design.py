@@ -142,22 +142,27 @@ def print_arms(draws, bad):
             own = np.array([draw[arm][place] for draw in draws])
             line = f"  {measure:6s} {arm:9s} {own.mean():.3f}"
             if arm != "random":
-                gain = base - own
-                error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
-                line += f"  less by {gain.mean():+.3f} ± {error:.3f}"
+                line += f"  less by {mean_gain(base - own)}"
             if measure == "regret":
                 line += f"  over {bad:g}%: {np.mean(own > bad):.0%}"
             print(line, flush=True)
 
 
-def print_alarm(rows, bad):
-    """Print what regret each level of the alarm has meant."""
-    print(f"alarm, percent of the loss: fits, mean regret, over {bad:g}%")
-    for low, high in pairwise((0.0, 0.2, 0.4, 0.8, np.inf)):
-        own = np.array([row["regret"] for row in rows if low <= row["alarm"] < high])
+def print_levels(errors, regrets, bad):
+    """Print what regret each level of the standard error has meant, all in percent of the loss."""
+    over = " and ".join(f"{limit:g}" for limit in bad)
+    print(f"standard error at the pick, percent of the loss: picks, mean regret, over {over}%")
+    for low, high in pairwise((0.0, 0.2, 0.4, 0.8, 1.6, np.inf)):
+        own = regrets[(low <= errors) & (errors < high)]
         if len(own):
-            line = f"  {low:g} to {high:g}: {len(own)} fits, {own.mean():.3f}"
-            print(f"{line}, {np.mean(own > bad):.0%}")
+            shares = ", ".join(f"{np.mean(own > limit):.0%}" for limit in bad)
+            print(f"  {low:g} to {high:g}: {len(own)}, {own.mean():.3f}, {shares}")
+
+
+def mean_gain(gains):
+    """Write the mean of paired differences with its standard error."""
+    error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
+    return f"{gains.mean():+.3f} ± {error:.3f}"
 
 
 def main():
@@ -196,7 +201,8 @@ def main():
             for arm, (error, regret, alarm) in draw.items():
                 own = {"mixtures": count, "draw": number, "arm": arm}
                 rows.append(own | {"error": error, "regret": regret, "alarm": alarm})
-    print_alarm(rows, options.bad)
+    errors, regrets = (np.array([row[name] for row in rows]) for name in ("alarm", "regret"))
+    print_levels(errors, regrets, (options.bad,))
     if options.out:
         with open(options.out, "w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, rows[0], lineterminator="\n")

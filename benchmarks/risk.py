@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
-from design import NOISE, D, N, Truth
+from design import NOISE, D, N, Truth, mean_gain, print_levels
 
 import mixfit
 from mixfit.base.parallel import use_one_thread
@@ -105,22 +104,10 @@ def print_ways(every):
     for name, part in (("all alike", every[:, :1]), ("each alone", every[:, 1:])):
         means = part.mean(axis=1)  # by draw
         for place, way in enumerate(WAYS):
-            gain = means[:, place] - means[:, 0]
-            error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
             over = 100 * np.mean(part[..., place] > 1)
-            against = f"against the fit {gain.mean():+.3f} ± {error:.3f}"
+            against = f"against the fit {mean_gain(means[:, place] - means[:, 0])}"
             of_picks = f"{means[:, place].mean():6.3f}, over 1% in {over:3.0f}%"
             print(f"  {name:10} {way:5} {of_picks}; {against}", flush=True)
-
-
-def print_levels(rows):
-    """Print what each level of the standard error meant."""
-    print("standard error at the fit's pick, % of the loss: picks, mean regret %, over 0.5 and 1%")
-    for low, high in pairwise((0.0, 0.2, 0.4, 0.8, 1.6, np.inf)):
-        own = np.array([regret for _, error, regret, _ in rows if low <= error < high])
-        if len(own):
-            over = f"{np.mean(own > 0.5):.0%}, {np.mean(own > 1):.0%}"
-            print(f"  {low:g} to {high:g}: {len(own)}, {own.mean():.2f}, {over}")
 
 
 def main():
@@ -162,7 +149,8 @@ def main():
                 rows.append((mixtures, float(error), float(own[0]), place))
         print(f"{asked.law}, {mixtures} mixtures, {asked.draws} draws: regret %")
         print_ways(np.array(every))
-    print_levels(rows)
+    _, errors, found, _ = np.array(rows).T
+    print_levels(errors, found, (0.5, 1.0))
     if asked.out:
         with open(asked.out, "a", newline="", encoding="utf-8") as stream:
             named = asked.runs or f"made up, {asked.made_up}"
