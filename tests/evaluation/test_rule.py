@@ -35,6 +35,14 @@ def test_its_standard_error_counts_mixtures_and_targets():
     assert difference(noisy, plain).error == pytest.approx(np.sqrt(expected))
 
 
+def test_sums_are_in_the_order_of_what_was_held_out():
+    half = np.random.default_rng(0).normal(0, 1, (200, 1, 1))
+    gaps = np.concatenate([half, -half])  # what rounding leaves of their sum tells the order
+    one = {f"part {number}": gap for number, gap in enumerate(gaps)}
+    other = {f"part {number}": np.zeros((1, 1)) for number in reversed(range(400))}
+    assert difference(one, other).mean == np.mean(gaps)
+
+
 def test_what_was_held_out_weighs_alike():
     one = {"a": np.log(np.full((9, 2), 2.0)), "b": np.log(np.full((1, 2), 0.5))}
     other = {"a": np.zeros((9, 2)), "b": np.zeros((1, 2))}
