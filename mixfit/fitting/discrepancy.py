@@ -66,6 +66,12 @@ class Kernel:
         of_mixture = self.everywhere + self.by_model_size + self.by_tokens
         return of_mixture + self.common_model_size + self.common_tokens
 
+    @property
+    def fades(self) -> tuple[bool, bool]:
+        """Whether what is alike fades with a difference of log N, and of log D."""
+        by_model_size = self.by_model_size + self.common_model_size > 0
+        return by_model_size, self.by_tokens + self.common_tokens > 0
+
 
 @dataclass(frozen=True, eq=False)
 class Points:

@@ -329,6 +329,14 @@ class Fit(Shown, Drawn):
         counts = counted(len(self.targets), "target"), counted(len(self.domains), "domain")
         return f"Fit({self.law}, {', '.join(counts)}, mean MRE {mean:.2f}%)"
 
+    @property
+    def depends_on(self) -> tuple[bool, bool]:
+        """Whether predictions depend on N, and on D: by laws, or by discrepancies."""
+        each = self.targets.values()
+        fades = [own.discrepancy.kernel.fades for own in each if own.discrepancy is not None]
+        by_size = any(own.form.uses_model_size for own in each) or any(n for n, _ in fades)
+        return by_size, any(own.form.uses_tokens for own in each) or any(d for _, d in fades)
+
     def to_frame(self) -> pd.DataFrame:
         """Give a table with a row for each target: rows, parameters, Huber, MRE and status.
 

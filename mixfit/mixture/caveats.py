@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.errors import Note
-from mixfit.base.numbers import fixed
+from mixfit.base.numbers import fixed, short
 from mixfit.fitting.diagnosis import outside_notes
 from mixfit.mixture.constraints import FRESH_PASSES
 from mixfit.mixture.result import Worse
@@ -17,23 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mixfit.base.arrays import Array
-    from mixfit.fitting.result import Fit
+    from mixfit.fitting.result import Fit, Range
     from mixfit.mixture.result import Baseline, Mixture
 
 _MUCH = 0.05  # of a target's loss
 _MEAN_OF_NORMAL = float(np.sqrt(2 / np.pi))  # of its absolute value, in standard deviations
 _OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
+_SAME = 1e-4  # an N or D that differs by this share is the same
 _ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
 
 
 def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
     """Say where N, D and the weights leave what the runs had."""
     data = fit.data
-    forms = [target.form for target in fit.targets.values()]
-    if mixture.model_size is not None and any(form.uses_model_size for form in forms):
-        yield from outside_notes(mixture.model_size, data.model_size, "size", "model-size", "")
-    if mixture.tokens is not None and any(form.uses_tokens for form in forms):
-        yield from outside_notes(mixture.tokens, data.tokens, "length", "tokens", " tokens")
+    on_size, on_tokens = fit.depends_on
+    if mixture.model_size is not None:
+        if on_size:
+            yield from outside_notes(mixture.model_size, data.model_size, "size", "model-size", "")
+        else:
+            yield from _fixed("N", mixture.model_size, data.model_size, " parameters")
+    if mixture.tokens is not None:
+        if on_tokens:
+            yield from outside_notes(mixture.tokens, data.tokens, "length", "tokens", " tokens")
+        else:
+            yield from _fixed("D", mixture.tokens, data.tokens, " tokens")
     outside = []
     for domain, weight in mixture.shares.items():
         fitted = data.weights[domain]
@@ -45,6 +52,16 @@ def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
     if outside:
         text = f"weights outside of what the runs had: {', '.join(outside)}; "
         yield Note("weight-outside", text + "--within-observed 1 keeps to what they had")
+
+
+def _fixed(name: str, value: float, known: Range, unit: str) -> Iterable[Note]:
+    """Say that losses are those of the only N or D fitted, where another one is asked for."""
+    if known.min == known.max and not np.isclose(value, known.min, rtol=_SAME):
+        text = (
+            f"the fit has no term in {name}, since all its rows have {short(known.min)}{unit}:"
+            f" losses are predicted for that, not for {short(value)}"
+        )
+        yield Note(f"fixed-{name}", text)
 
 
 def notes_on_passes(mixture: Mixture) -> Iterable[Note]:

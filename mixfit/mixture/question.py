@@ -118,17 +118,18 @@ class BudgetSearch:
         """Check the budget against the law, and the linear constraints against each other."""
         self.question = question
         self.model_size, self.tokens = model_size, tokens
-        everything = question.everything
-        for needed, given, name, letter, example in (
-            (everything.uses_model_size, model_size, "model_size", "N", "7B"),
-            (everything.uses_tokens, tokens, "tokens", "D", "150B"),
+        everything, law = question.everything, f"the {question.fit.law.name} law"
+        on_size, on_tokens = question.fit.depends_on
+        for used, needed, given, name, letter, example in (
+            (everything.uses_model_size, on_size, model_size, "model_size", "N", "7B"),
+            (everything.uses_tokens, on_tokens, tokens, "tokens", "D", "150B"),
         ):
             if given is not None and not (given > 0 and np.isfinite(given)):
                 raise UsageError(f"{parameter(name)} {given:g}: it must be a positive number.")
             if needed and given is None:
                 raise UsageError(
-                    f"the {question.fit.law.name} law depends on {letter}: give {parameter(name)}, "
-                    f"such as {parameter(name)} {example}."
+                    f"{law if used else f'what is added to {law}'} depends on {letter}: give"
+                    f" {parameter(name)}, such as {parameter(name)} {example}."
                 )
         self._N, self._D = model_size or 1.0, tokens or 1.0
         self.objective = WeightedLoss(

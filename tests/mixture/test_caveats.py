@@ -9,6 +9,8 @@ import pytest
 from random_fits import additive
 
 from mixfit.fitting.discrepancy import Discrepancy, Kernel, Points
+from mixfit.fitting.result import Range
+from mixfit.laws.catalogue import find_law
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.planner import Planner
 from mixfit.reports.optimize import report_study
@@ -97,6 +99,33 @@ def test_what_a_discrepancy_has_in_common_at_near_mixtures_does_not_count():
     off = 100 * np.sqrt(2 / np.pi) * between / best.loss
     assert f"near (gain {100 * (1 - best.loss / loss_at(planner, near)):.2f}%" in said
     assert f"off by {off:.2f}%)" in said
+
+
+def fixed_at(model_size, tokens):
+    """A fit to rows of one N and D, so that the law has no terms in them."""
+    law = find_law("additive").identified(one_model_size=True, one_token_count=True)
+    fit = additive(UNEVEN, {t: [0.5] * 3 for t in UNEVEN}, DOMAINS)
+    own = {
+        t: replace(of_t, form=law, params={name: of_t.params[name] for name in ("E", "C", "gamma")})
+        for t, of_t in fit.targets.items()
+    }
+    data = replace(fit.data, model_size=Range(model_size, model_size), tokens=Range(tokens, tokens))
+    return replace(fit, targets=own, data=data)
+
+
+def test_where_the_runs_had_one_size_a_note_says_that_losses_are_those_of_it():
+    planner = Planner(fixed_at(1e8, 3e9))
+    codes = {note.code: note.text for note in planner.best(1e9, 2e10).notes}
+    assert codes["fixed-N"] == (
+        "the fit has no term in N, since all its rows have 100M parameters: losses are predicted"
+        " for that, not for 1B"
+    )
+    assert codes["fixed-D"] == (
+        "the fit has no term in D, since all its rows have 3B tokens: losses are predicted for"
+        " that, not for 20B"
+    )
+    assert not planner.best(1e8, 3e9).notes
+    assert not planner.best().notes
 
 
 def loss_at(planner, h):

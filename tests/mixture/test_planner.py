@@ -5,9 +5,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_fits import LAWS, additive, random_fit
+from random_fits import LAWS, additive, fit_of, random_fit
 
 from mixfit.base.errors import UsageError
+from mixfit.fitting.discrepancy import Discrepancy, Kernel, Points
 from mixfit.fitting.fit import fit
 from mixfit.fitting.options import FitOptions
 from mixfit.mixture.constraints import Constraints
@@ -183,6 +184,19 @@ def test_what_a_law_needs(small):
         )
     with pytest.raises(UsageError, match="kl needs prior"):
         optimize(small, model_size=1e9, tokens=1e9, constraints=Constraints(kl=1))
+
+
+@pytest.mark.parametrize(("fading", "letter"), [("by_model_size", "N"), ("common_tokens", "D")])
+def test_what_is_added_to_a_law_needs_what_it_fades_with(fading, letter):
+    params = {"t0": {"E": 1.0, "t": [0.1, 0.2]}}
+    fit = fit_of("log-linear", ["a", "b"], params)
+    optimize(fit)
+    points = Points(np.eye(2), np.arange(2), np.full(2, 1e8), np.full(2, 1e9))
+    (added,) = Discrepancy.of(Kernel(**{fading: 2.0}), points, np.array([[0.1, -0.1]]))
+    own = {"t0": replace(fit.targets["t0"], discrepancy=added)}
+    with pytest.raises(UsageError, match=f"added to the log-linear law depends on {letter}: give"):
+        optimize(replace(fit, targets=own))
+    optimize(replace(fit, targets=own), model_size=1e8, tokens=1e9)
 
 
 def test_losses_that_are_no_numbers_are_refused():
