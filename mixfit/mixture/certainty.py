@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _NORMAL = NormalDist()
 _QUANTILE = _NORMAL.inv_cdf(0.5 + LEVEL / 2)
-_SURE = 0.9  # probability from which a gain is told from nothing
+_SURE = 0.9  # probability from which a gain, or a loss, is told from nothing
 _ALARM = 0.8  # percent of the loss; see docs/intervals.md
 
 
@@ -236,7 +236,7 @@ def _gain(gain: float, off: Array, misfit: float, loss: float) -> Gain:
     elif misfit > 0:
         probability = float(np.mean([_NORMAL.cdf(float(gain + x) / misfit) for x in off]))
     else:
-        probability = float(np.mean(gain + off > 0))
+        probability = float(np.mean(np.heaviside(gain + off, 0.5)))
     total = float(np.hypot(deviation(off), misfit))
     low, high = gain - _QUANTILE * total, gain + _QUANTILE * total
     mean, low, high = (float(100 * x / loss) for x in (gain, low, high))
@@ -262,7 +262,9 @@ def _notes(
         )
         notes.append(Note("unsure-optimum", text))
     alike = [
-        f"{name} ({own.probability:.0%})" for name, own in gains.items() if own.probability < _SURE
+        f"{name} ({own.probability:.0%})"
+        for name, own in gains.items()
+        if 1 - _SURE < own.probability < _SURE
     ]
     if alike:
         text = (

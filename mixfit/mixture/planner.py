@@ -29,6 +29,7 @@ from mixfit.mixture.known import PROPORTIONAL, UNIFORM, UNIMAX, proportional, un
 from mixfit.mixture.objective import RISKS
 from mixfit.mixture.question import Question
 from mixfit.mixture.result import Mixture, PureTarget, Study, jensen_shannon
+from mixfit.runs.transforms import as_logged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -351,6 +352,9 @@ def _check_limits(constraints: Constraints, fit: Fit) -> None:
                 f"target.{hint} Its targets are {', '.join(fit.targets)}."
             )
         if not (limit > 0 and np.isfinite(limit)):
+            transforms = fit.data.columns.transforms or {}
+            given = as_logged({target: limit}, transforms)[target]
+            what = f"{transforms[target]}, which is fitted," if target in transforms else "a loss"
             raise UsageError(
-                f"{parameter('no_worse_than')} {target}={limit:g}: a loss is a positive number."
+                f"{parameter('no_worse_than')} {target}={given:g}: {what} is a positive number."
             )

@@ -72,6 +72,16 @@ def test_misfit_makes_a_gain_uncertain_and_a_note_says_so():
     assert [note.code for note in sure.notes] == ["not-told-apart"]
 
 
+def test_a_mixture_that_is_surely_better_is_told_apart_although_constraints_forbid_it():
+    planner = Planner(fit_with(0.02), constraints=Constraints(fix={"web": 0.9}))
+    best = planner.best(1e9, 1e10)
+    sure = planner.study(best, {"same": best.weights}).certainty
+    assert sure.gains["uniform"].probability < 0.1
+    assert sure.gains["same"].probability == 0.5
+    (note,) = sure.notes
+    assert note.text.endswith("(the probability that it is better): same (50%)")
+
+
 def test_parameters_that_leave_the_loss_open_are_an_alarm():
     assert "unsure-optimum" in [n.code for n in study_of(fit_with(1.0)).certainty.notes]
 

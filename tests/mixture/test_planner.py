@@ -163,6 +163,17 @@ def test_no_target_gets_worse_than_with_the_given_mixture(small):
     assert found.loss <= limit["t0"] + 1e-9
 
 
+@pytest.mark.parametrize(
+    ("how", "limit", "said"),
+    [("1-x", -0.5, "t0=1.5: 1-x, which is fitted, is a"), (None, -0.5, "t0=-0.5: a loss is a")],
+)
+def test_a_limit_that_is_no_loss_is_named_as_it_was_given(small, how, limit, said):
+    columns = replace(small.data.columns, transforms={"t0": how} if how else None)
+    logged = replace(small, data=replace(small.data, columns=columns))
+    with pytest.raises(UsageError, match=f"no_worse_than {said} positive number"):
+        Planner(logged, constraints=Constraints(no_worse_than={"t0": limit}))
+
+
 def test_losses_that_cannot_be_had_are_named(small):
     free = optimize(small, model_size=1e9, tokens=1e10, targets=["t1"])
     asked = Constraints(no_worse_than={"t1": free.loss * 0.99, "t0": 1e9})
