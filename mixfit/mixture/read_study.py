@@ -10,7 +10,7 @@ from mixfit.base.errors import InputError, nearest
 from mixfit.base.plain import read_document
 from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.files import MIXTURE_SCHEMA
-from mixfit.mixture.result import Baseline, Cost, Mixture, Study
+from mixfit.mixture.result import Baseline, Cost, LeastChange, Mixture, Study
 from mixfit.mixture.stored import MixtureFile
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
-    from mixfit.mixture.stored import StoredCertainty
+    from mixfit.mixture.stored import StoredCertainty, StoredMixture
 
 T = TypeVar("T")
 
@@ -89,11 +89,12 @@ def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
         gap=stored.gap,
         convex=stored.convex,
         notes=stored.notes,
+        available=_available(stored),
         transforms=fit.data.columns.transforms or {},
         risk=stored.risk,
         certainty=None if stored.certainty is None else _certainty(path, fit, stored.certainty),
     )
-    free = stored.unconstrained
+    free, change = stored.unconstrained, stored.least_change
     return Study(
         mixture=best,
         ranges=np.array([(own.min, own.max) for own in _in_order(path, fit, spans, "as_good")]),
@@ -103,7 +104,27 @@ def load_study(path: str | Path, fit: Fit, sha256: str) -> Study:
         ),
         unconstrained=None if free is None else mixture(free.weights, free.loss),
         costs=tuple(Cost(cost.constraint, cost.cost) for cost in stored.costs or ()),
+        least_change=None
+        if change is None
+        else LeastChange(
+            weights=vector(change.weights),
+            start=vector(change.start),
+            within=change.within,
+            divergence=change.divergence,
+            predicted_loss=change.predicted_loss,
+            loss=change.loss,
+        ),
     )
+
+
+def _available(stored: StoredMixture) -> dict[str, float]:
+    """Give domain to the unique tokens that there are of it, of those that are trained on."""
+    tokens = stored.domain_tokens or {}
+    return {
+        domain: tokens[domain] / passes
+        for domain, passes in (stored.passes or {}).items()
+        if passes > 0 and domain in tokens
+    }
 
 
 def _certainty(path: str | Path, fit: Fit, stored: StoredCertainty) -> Certainty:

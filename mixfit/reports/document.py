@@ -13,13 +13,14 @@ from mixfit.evaluation.evaluate import mean_of
 from mixfit.evaluation.residuals import ALL, FITTED, UNSEEN, part_scores
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.record import BLANKS
-from mixfit.laws.pooled import AUTO
+from mixfit.laws.pooled import AUTO, DOMAINS
 from mixfit.reports.evaluate import report_evaluation
 from mixfit.reports.fit import report_fit
 from mixfit.reports.optimize import report_study
 from mixfit.reports.page import Code, Points, Section, Table
 from mixfit.reports.report import Grid, Remark, remarks_of
 from mixfit.runs.presets import MODEL_SIZE, TOKENS
+from mixfit.runs.units import suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -338,10 +339,12 @@ def fit_command(fit: Fit, path: str) -> str:
     words = ["mixfit", "fit", *dict.fromkeys(file.path for file in data.files)]
     if not data.files:
         words.append("RUNS")
-    words += ["--law", AUTO if fit.selection is not None else str(fit.law)]
+    words += ["--law", _law(fit)]
     for condition in data.where:
         words += ["--where", condition]
     words += _columns(data.columns)
+    N, D = data.model_size, data.tokens
+    words += ["--allow-units"] * suspect((N.min, N.max), (D.min, D.max))
     if data.joined is not None:
         words += [w for file in data.joined.files for w in ("--join", file.path)]
         words += ["--on", data.joined.key]
@@ -349,15 +352,25 @@ def fit_command(fit: Fit, path: str) -> str:
         words += ["--resamples", str(len(fit.resamples))]
     words += [word for key, text in fit.record.items() for word in ("--note", f"{key}={text}")]
     usual = FitOptions()
-    for name in ("delta", "solver", "restarts", "hops", "treatment", "seed"):
+    for name in ("delta", "solver", "restarts", "hops", "discrepancy", "treatment", "seed"):
         value = getattr(options, name)
         if value != getattr(usual, name):
             words += [f"--{name}", f"{value:.17g}" if isinstance(value, float) else str(value)]
     return " ".join(shlex.quote(word) for word in (*words, "-o", path))
 
 
+def _law(fit: Fit) -> str:
+    """Name the law as it was asked for: where strengths were chosen, without them."""
+    if fit.selection is not None:
+        return AUTO
+    if fit.pool_path is None:
+        return str(fit.law)
+    alone = fit.pool_path.targets is None and len(fit.targets) > 1
+    return f"{fit.law.law.name}:{DOMAINS}" if alone else fit.law.law.name
+
+
 def _columns(columns: Columns) -> list[str]:
-    """Give the options that name the columns that are not found without them."""
+    """Give the options that name the losses, and other columns that are not found without them."""
     words = []
     for name, option, column, found in (
         ("model_size", "--model-size", columns.model_size, MODEL_SIZE),
@@ -373,9 +386,9 @@ def _columns(columns: Columns) -> list[str]:
     weights = columns.weights.values()
     if not all(column.startswith("weight_") for column in weights):
         words += [word for column in weights for word in ("--weights", column)]
+    # The table may have other losses, which the fit does not tell of.
     single = [column for column in columns.targets.values() if isinstance(column, str)]
-    if not all(column.startswith("loss_") or column.endswith("_loss") for column in single):
-        words += [word for column in single for word in ("--targets", column)]
+    words += [word for column in single for word in ("--targets", column)]
     for target, averaged in columns.targets.items():
         if not isinstance(averaged, str):
             words += ["--target-group", f"{target}={','.join(averaged)}"]

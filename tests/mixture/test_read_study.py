@@ -59,6 +59,21 @@ def test_back(made):
     assert [c.cost for c in found.costs] == pytest.approx([c.cost for c in study.costs])
 
 
+def test_passes_and_the_least_change_come_back(made):
+    fit, _, _ = made
+    planner = Planner(fit, constraints=Constraints(available={"d0": 1e9, "d1": 3e9, "d2": 9e9}))
+    study = planner.study(planner.best(1e9, 1e10), least_change=np.full(3, 1 / 3), within=0.05)
+    write(mixtures_to_plain([study.mixture], "fit.yaml", study=study))
+    found = read(fit)
+    passes = {domain: own for domain, own in study.mixture.blend.passes.items() if own > 0}
+    assert passes
+    assert found.mixture.blend.passes == pytest.approx(passes, rel=1e-3)
+    change, own = found.least_change, study.least_change
+    assert change.weights == pytest.approx(own.weights, abs=1e-6)
+    assert (change.loss, change.divergence) == pytest.approx((own.loss, own.divergence), rel=1e-3)
+    assert (change.start, change.within) == (pytest.approx(own.start, abs=1e-6), own.within)
+
+
 def test_how_sure_it_is_comes_back(made):
     fit, _, study = made
     assert read(fit).certainty is None

@@ -11,7 +11,7 @@ from results import make_fit, make_runs, make_study
 from mixfit.base.errors import Note
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.options import FitOptions
-from mixfit.fitting.result import Candidate, Choice
+from mixfit.fitting.result import Candidate, Choice, PoolPath, Range, Trial
 from mixfit.fitting.uncertainty import Resamples
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import USUAL, Pool, PooledLaw
@@ -166,10 +166,25 @@ def test_a_command_says_what_is_not_usual():
     )
     assert fit_command(own, "f.yaml") == (
         "mixfit fit 'my runs.csv' --law joint:0.01 --where 'step>=10' --model-size size"
-        " --set n_tokens=10000000000 --delta 0.01 --hops 3 --seed 7 -o f.yaml"
+        " --set n_tokens=10000000000 --targets loss_b --delta 0.01 --hops 3 --seed 7 -o f.yaml"
     )
+    small = replace(own, data=replace(data, model_size=Range(1e3, 1e5)))
+    assert " --targets loss_b --allow-units " in fit_command(small, "f.yaml")
+    alone = replace(own, options=FitOptions(discrepancy="none"))
+    assert " --discrepancy none " in fit_command(alone, "f.yaml")
     choice = Choice(law="joint", reason="it is best", candidates=(Candidate("joint", 3, 1.0, 0.1),))
     assert "--law auto " in fit_command(replace(own, selection=choice), "f.yaml")
+
+
+def test_strengths_that_were_chosen_are_not_in_the_command():
+    fit, trial = make_fit(), Trial(0.01, (0.01,), (1.0,), (1.0,))
+    law = PooledLaw(CATALOGUE["additive"], Pool(0.01, 0.1, 0.003, usual=USUAL))
+    for path, said in (
+        (None, "additive:0.01+0.1+0.003"),
+        (PoolPath("5 folds", trial, trial), "additive"),
+        (PoolPath("5 folds", trial), "additive:domains"),
+    ):
+        assert f" --law {said} " in fit_command(replace(fit, law=law, pool_path=path), "f.yaml")
 
 
 def test_title():
