@@ -29,18 +29,19 @@ _ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
 
 def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
     """Say where N, D and the weights leave what the runs had."""
-    data = fit.data
-    on_size, on_tokens = fit.depends_on
+    data, (on_size, on_tokens) = fit.data, fit.depends_on
     if mixture.model_size is not None:
         if on_size:
             yield from outside_notes(mixture.model_size, data.model_size, "size", "model-size", "")
-        else:
-            yield from _fixed("N", mixture.model_size, data.model_size, " parameters")
+        alike = [own.target for own in fit.targets.values() if not own.form.uses_model_size]
+        if fit.law.law.uses_model_size:
+            yield from _fixed("N", mixture.model_size, data.model_size, " parameters", alike)
     if mixture.tokens is not None:
         if on_tokens:
             yield from outside_notes(mixture.tokens, data.tokens, "length", "tokens", " tokens")
-        else:
-            yield from _fixed("D", mixture.tokens, data.tokens, " tokens")
+        alike = [own.target for own in fit.targets.values() if not own.form.uses_tokens]
+        if fit.law.law.uses_tokens:
+            yield from _fixed("D", mixture.tokens, data.tokens, " tokens", alike)
     outside = []
     for domain, weight in mixture.shares.items():
         fitted = data.weights[domain]
@@ -54,12 +55,28 @@ def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
         yield Note("weight-outside", text + "--within-observed 1 keeps to what they had")
 
 
-def _fixed(name: str, value: float, known: Range, unit: str) -> Iterable[Note]:
-    """Say that losses are those of the only N or D fitted, where another one is asked for."""
+def _fixed(
+    name: str, value: float, known: Range, unit: str, targets: Sequence[str]
+) -> Iterable[Note]:
+    """Say where losses are those of the only N or D fitted, whatever is asked for.
+
+    Args:
+        name: N or D.
+        value: that is asked for.
+        known: what the runs had.
+        unit: words after numbers.
+        targets: whose forms of the law have no term in it.
+    """
     if known.min == known.max and not np.isclose(value, known.min, rtol=_SAME):
         text = (
             f"the fit has no term in {name}, since all its rows have {short(known.min)}{unit}:"
             f" losses are predicted for that, not for {short(value)}"
+        )
+        yield Note(f"fixed-{name}", text)
+    if known.min < known.max and targets:
+        text = (
+            f"the fit of {', '.join(targets)} has no term in {name}, since all rows with such a"
+            f" loss have one: it is predicted for that, not for {short(value)}{unit}"
         )
         yield Note(f"fixed-{name}", text)
 

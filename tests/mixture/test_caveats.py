@@ -128,5 +128,21 @@ def test_where_the_runs_had_one_size_a_note_says_that_losses_are_those_of_it():
     assert not planner.best().notes
 
 
+def test_a_target_of_one_size_among_others_is_named():
+    fit, fixed = additive(UNEVEN, {t: [0.5] * 3 for t in UNEVEN}, DOMAINS), fixed_at(1e8, 3e9)
+    mixed = replace(fit, targets={"web": fit.targets["web"], "code": fixed.targets["code"]})
+    codes = {note.code: note.text for note in Planner(mixed).best(5e8, 1e10).notes}
+    assert codes == {
+        "fixed-N": (
+            "the fit of code has no term in N, since all rows with such a loss have one: it is"
+            " predicted for that, not for 500M parameters"
+        ),
+        "fixed-D": (
+            "the fit of code has no term in D, since all rows with such a loss have one: it is"
+            " predicted for that, not for 10B tokens"
+        ),
+    }
+
+
 def loss_at(planner, h):
     return planner.question.at(1e9, 1e10).baseline("", h).loss
