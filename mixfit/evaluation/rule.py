@@ -26,6 +26,7 @@ RULE = (
 )
 # Standard errors by which a larger law must be ahead of a smaller one.
 _AHEAD = 0.5
+_SAME = 1e-4  # a share of the errors: laws with fewer between them have the same form here
 _SMALLEST, _LARGEST = 1e-4, 1e6  # percent; smaller errors are the solver's, larger ones nonsense
 
 
@@ -132,4 +133,4 @@ def choose(
 
 
 def _as_good(gap: Difference) -> bool:
-    return gap.mean <= (0.0 if np.isnan(gap.error) else _AHEAD * gap.error)
+    return gap.mean <= (_SAME if np.isnan(gap.error) else max(_SAME, _AHEAD * gap.error))

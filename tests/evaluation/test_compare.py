@@ -101,6 +101,14 @@ def test_a_law_that_is_not_applicable_has_no_figures_and_a_reason(compared):
     ]
 
 
+def test_what_has_no_strength_to_choose_says_nothing_of_one():
+    runs = table(targets=("math",))
+    compared = compare_laws(
+        split_folds(runs, 3), ["additive:none", "bimix", "ridge"], options=QUICK
+    )
+    assert "pool" not in [note.code for note in compared.notes]
+
+
 def test_figures_are_those_of_fit_and_evaluate():
     runs = table()
     plan = split_sizes(runs)

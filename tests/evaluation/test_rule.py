@@ -75,6 +75,16 @@ def test_a_larger_law_that_is_surely_better_is_chosen():
     assert compared[1].difference == pytest.approx(10, abs=5)
 
 
+def test_of_laws_that_differ_by_what_solvers_leave_the_smaller_is_chosen():
+    logs = {"large": errors(0.4), "small": errors(0.4 * (1 + 1e-6))}
+    assert choose([candidate("large", 9), candidate("small", 5)], logs)[0].law == "small"
+    one = {law: {"size": own["new mixtures"][:1, :1]} for law, own in logs.items()}
+    assert np.isfinite(difference(one["large"], one["small"]).mean)
+    assert choose([candidate("large", 9), candidate("small", 5)], one)[0].law == "small"
+    logs["small"] = errors(0.401)
+    assert choose([candidate("large", 9), candidate("small", 5)], logs)[0].law == "large"
+
+
 def test_one_far_mixture_does_not_decide():
     logs = {"large": errors(0.40), "small": errors(0.50)}
     logs["large"]["new mixtures"][0] = np.log(50.0)
