@@ -338,7 +338,8 @@ class BudgetSearch:
         question = self.question
         yield from notes_outside(question.fit, mixture)
         yield from notes_on_passes(mixture)
-        if not any(fit.form.mixture_groups for fit in question.fit.targets.values()):
+        each = question.fit.targets.values()
+        if not any(own.form.mixture_groups or own.discrepancy is not None for own in each):
             text = f"the {question.fit.law.name} law does not depend on the mixture: any is as good"
             yield Note("any-mixture", text)
         if question.prior is not None:

@@ -321,9 +321,16 @@ def test_baselines_and_the_best_observed_mixture(small):
 
 
 def test_a_law_without_the_mixture_is_content_with_any():
-    found = optimize(random_fit("chinchilla", 3, 1, 0), model_size=1e9, tokens=1e10)
+    fit = random_fit("chinchilla", 3, 1, 0)
+    found = optimize(fit, model_size=1e9, tokens=1e10)
     assert found.weights.sum() == pytest.approx(1)
     assert "any-mixture" in {note.code for note in found.notes}
+    points = Points(np.eye(3), np.arange(3), np.full(3, 1e9), np.full(3, 1e10))
+    (added,) = Discrepancy.of(Kernel(everywhere=2.0), points, np.array([[0.1, -0.1, 0.0]]))
+    own = {name: replace(target, discrepancy=added) for name, target in fit.targets.items()}
+    found = optimize(replace(fit, targets=own), model_size=1e9, tokens=1e10)
+    assert np.argmax(found.weights) == 1
+    assert "any-mixture" not in {note.code for note in found.notes}
 
 
 def test_the_same_again(small):
