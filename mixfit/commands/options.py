@@ -174,6 +174,7 @@ OTHER_NAMES = {
         "groups": "--group",
     },
     "optimize": {
+        "baselines": "--baseline",
         "form": "--format",
         "groups": "--group",
         "no_worse_than_mixture": "--no-worse-than",

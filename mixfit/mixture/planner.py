@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.fitting.result import Fit
 
+_COLUMNS = ("unconstrained", "least change")  # names that tables have for mixtures of their own
 _SIZES_SEARCHED = 25
 _BEYOND = 100.0  # how far beyond the runs N and D are searched for a given number of FLOPs
 
@@ -279,7 +280,7 @@ class Planner:
             within: the share of the best loss that this one may give up.
 
         Raises:
-            UsageError: there is no such mixture.
+            UsageError: there is no such mixture, or a baseline has the name of another one.
         """
         budget = mixture.model_size, mixture.tokens
         here = self.question.at(*budget)
@@ -299,6 +300,13 @@ class Planner:
         ):
             if h is not None and name not in given:
                 compared.append(here.baseline(name, h))
+        taken = {*_COLUMNS, *(other.name for other in compared)}
+        for name in given:
+            if name in taken:
+                raise UsageError(
+                    f"{parameter('baselines')} {name}: a mixture that is compared in any case is"
+                    " called so. Give yours another name."
+                )
         own = [here.baseline(name, h) for name, h in given.items()]
         compared += own
         nearest_one = None

@@ -320,6 +320,14 @@ def test_baselines_and_the_best_observed_mixture(small):
     assert study.unconstrained is None
 
 
+@pytest.mark.parametrize("name", ["best observed", "unconstrained", "least change"])
+def test_a_baseline_must_have_a_name_of_its_own(small, name):
+    planner = Planner(small, observed=np.eye(4))
+    best = planner.best(1e9, 1e10)
+    with pytest.raises(UsageError, match=f"baselines {name}: a mixture that is compared in any"):
+        planner.study(best, {name: np.full(4, 0.25)})
+
+
 def test_a_law_without_the_mixture_is_content_with_any():
     fit = random_fit("chinchilla", 3, 1, 0)
     found = optimize(fit, model_size=1e9, tokens=1e10)
