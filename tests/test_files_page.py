@@ -25,10 +25,10 @@ from mixfit.fitting.check import check_runs, check_to_plain
 from mixfit.fitting.file import FitFile, save_fit
 from mixfit.fitting.fit import fit
 from mixfit.fitting.options import FitOptions
-from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
+from mixfit.mixture.result import Certainty, Gain
 from mixfit.runs.findings import Finding
 from mixfit.runs.read import read_runs
 from mixfit.runs.runs import JoinedFiles

@@ -11,7 +11,8 @@ from mixfit.base.errors import InputError
 from mixfit.base.files import write_text
 from mixfit.base.plain import to_document, without_targets
 from mixfit.design.region import decimals_of
-from mixfit.mixture.exports import Blend, export
+from mixfit.mixture.blend import Blend
+from mixfit.mixture.exports import export
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from mixfit.fitting.uncertainty import (
     tails,
     widening,
 )
+from mixfit.mixture.result import Certainty, Gain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,49 +34,6 @@ _NORMAL = NormalDist()
 _QUANTILE = _NORMAL.inv_cdf(0.5 + LEVEL / 2)
 _SURE = 0.9  # probability from which a gain, or a loss, is told from nothing
 _ALARM = 0.8  # percent of the loss; see docs/intervals.md
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What the best mixture gains over another one, in percent of that one's loss.
-
-    Attributes:
-        mean: as predicted.
-        low: lower end of its 90% interval.
-        high: upper end.
-        probability: that it gains anything; it and the ends are NaN where the misfit of the law
-            is not known so far beyond the runs.
-    """
-
-    mean: float
-    low: float
-    high: float
-    probability: float
-
-
-@dataclass(frozen=True, eq=False)
-class Certainty:
-    """How sure a best mixture is.
-
-    Attributes:
-        count: of resamples that it is taken from.
-        weights: (k, 2) the 90% interval of each weight of the best mixture over resamples, in each
-            of which the discrepancy is off by a draw too; widened as that of predictions, and as
-            mixtures are few (see `widening` and `tails` of `mixfit.fitting.uncertainty`).
-        low: lower end of the 90% interval of the weighted loss of a training on it.
-        high: upper end.
-        standard_error: of the loss at it by the parameters alone, in percent.
-        gains: name of another mixture to what the best one gains over it.
-        notes: what a careful reader should know.
-    """
-
-    count: int
-    weights: Array
-    low: float
-    high: float
-    standard_error: float
-    gains: dict[str, Gain]
-    notes: tuple[Note, ...]
 
 
 class OverResamples:

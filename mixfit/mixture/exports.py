@@ -5,61 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mixfit.base.errors import UsageError, nearest, parameter
-from mixfit.mixture.files import DECIMALS, plain_counts, rounded
+from mixfit.mixture.blend import plain_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mixfit.base.arrays import Array
+    from mixfit.mixture.blend import Blend
 
 FORMATS = ("json", "csv", "megatron", "hf", "mosaic")
 _OF_ONE = ("megatron", "hf", "mosaic")
-
-
-@dataclass(frozen=True, eq=False)
-class Blend:
-    """A mixture to be trained on.
-
-    Attributes:
-        domains: names of the k domains.
-        weights: (k,).
-        model_size: N in parameters, or None.
-        tokens: D, or None.
-        available: domain to the unique tokens that there are of it, of those where it is known.
-        decimals: of the weights as they are written.
-    """
-
-    domains: tuple[str, ...]
-    weights: Array
-    model_size: float | None = None
-    tokens: float | None = None
-    available: Mapping[str, float] = field(default_factory=dict)
-    decimals: int = DECIMALS
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Domain to weight as it is written; the decimals sum to exactly 1."""
-        return dict(zip(self.domains, rounded(self.weights, self.decimals), strict=True))
-
-    @property
-    def tokens_of(self) -> dict[str, float]:
-        """Domain to its tokens, of the weights as they are written; none where D is not known."""
-        if self.tokens is None:
-            return {}
-        return {domain: share * self.tokens for domain, share in self.shares.items()}
-
-    @property
-    def passes(self) -> dict[str, float]:
-        """Domain to passes over its unique tokens, of those of which these are known."""
-        return {
-            domain: tokens / self.available[domain]
-            for domain, tokens in self.tokens_of.items()
-            if self.available.get(domain, 0.0) > 0
-        }
 
 
 def export(blends: Sequence[Blend], form: str, prefixes: Mapping[str, str]) -> str:

@@ -13,52 +13,15 @@ from mixfit.base.errors import InputError, UsageError
 from mixfit.base.files import file_sha256
 from mixfit.base.numbers import parse_number
 from mixfit.base.plain import load_yaml, to_document, without_targets
+from mixfit.mixture.blend import plain_counts, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mixfit.base.arrays import Array
-    from mixfit.mixture.exports import Blend
     from mixfit.mixture.result import Mixture, PureTarget, Study
 
 MIXTURE_SCHEMA = "mixfit.mixture/1"
-DECIMALS = 6  # of the weights in files
 _WEIGHT_COLUMN = "weight_"
-
-
-def rounded(weights: Array, decimals: int = DECIMALS) -> list[float]:
-    """Round weights so that the decimals printed sum to exactly 1 (largest remainder).
-
-    A weight of 0 stays 0.
-
-    >>> rounded(np.array([1, 1, 1]) / 3, 2)
-    [0.34, 0.33, 0.33]
-
-    Args:
-        weights: (k,) of 0 or more; they are divided by their sum.
-        decimals: to round to.
-    """
-    return [count / 10**decimals for count in _counts(weights, 10**decimals)]
-
-
-def percentages(weights: Array) -> list[str]:
-    """Write weights as percentages with one decimal that sum to exactly 100.
-
-    >>> percentages(np.array([1, 1, 1]) / 3)
-    ['33.4', '33.3', '33.3']
-    """
-    return [f"{count / 10:.1f}" for count in _counts(weights, 1000)]
-
-
-def _counts(weights: Array, total: int) -> list[int]:
-    exact = np.asarray(weights, dtype=np.float64) / np.sum(weights) * total
-    counts = np.floor(exact)
-    missing = round(total - counts.sum())
-    # Those that lost most by rounding down; the first of equals, to nine digits.
-    lost = np.round(exact - counts, 9)
-    lost[exact == 0] = -1.0
-    counts[np.argsort(-lost, kind="stable")[:missing]] += 1
-    return [int(count) for count in counts]
 
 
 def shares(mixture: Mixture) -> dict[str, float]:
@@ -178,16 +141,6 @@ def _plain_study(study: Study) -> dict[str, Any]:
             "predicted_loss": _all_digits(change.predicted_loss),
         }
     return plain
-
-
-def plain_counts(blend: Blend) -> dict[str, Any]:
-    """Give the tokens of each domain and the passes over them, those that are known."""
-    counts: dict[str, Any] = {}
-    if blend.tokens is not None:
-        counts["domain_tokens"] = {d: round(tokens) for d, tokens in blend.tokens_of.items()}
-    if blend.passes:
-        counts["passes"] = {d: float(f"{passes:.4g}") for d, passes in blend.passes.items()}
-    return counts
 
 
 def _all_digits(values: Mapping[str, float]) -> dict[str, float]:

@@ -8,9 +8,8 @@ import numpy as np
 
 from mixfit.base.errors import InputError, nearest
 from mixfit.base.plain import read_document
-from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.files import MIXTURE_SCHEMA
-from mixfit.mixture.result import Baseline, Cost, LeastChange, Mixture, Study
+from mixfit.mixture.result import Baseline, Certainty, Cost, Gain, LeastChange, Mixture, Study
 from mixfit.mixture.stored import MixtureFile
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixfit.base.numbers import fixed, short
 from mixfit.base.shown import Drawn, Shown
-from mixfit.mixture.exports import Blend
+from mixfit.mixture.blend import Blend
 from mixfit.runs.transforms import as_logged
 
 if TYPE_CHECKING:
@@ -19,10 +19,52 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
-    from mixfit.mixture.certainty import Certainty
 
 CERTIFIED = 1e-6  # of the objective
 _PINNED = 0.1  # a weight that can move by less is pinned
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What the best mixture gains over another one, in percent of that one's loss.
+
+    Attributes:
+        mean: as predicted.
+        low: lower end of its 90% interval.
+        high: upper end.
+        probability: that it gains anything; it and the ends are NaN where the misfit of the law
+            is not known so far beyond the runs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Certainty:
+    """How sure a best mixture is.
+
+    Attributes:
+        count: of resamples that it is taken from.
+        weights: (k, 2) the 90% interval of each weight of the best mixture over resamples, in each
+            of which the discrepancy is off by a draw too; widened as that of predictions, and as
+            mixtures are few (see `widening` and `tails` of `mixfit.fitting.uncertainty`).
+        low: lower end of the 90% interval of the weighted loss of a training on it.
+        high: upper end.
+        standard_error: of the loss at it by the parameters alone, in percent.
+        gains: name of another mixture to what the best one gains over it.
+        notes: what a careful reader should know.
+    """
+
+    count: int
+    weights: Array
+    low: float
+    high: float
+    standard_error: float
+    gains: dict[str, Gain]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mixfit.base.numbers import fixed
-from mixfit.mixture.files import percentages
+from mixfit.mixture.blend import percentages
 from mixfit.mixture.result import Study
 from mixfit.plots import style
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixfit.base.numbers import fixed, short
-from mixfit.mixture.files import percentages
+from mixfit.mixture.blend import percentages
 from mixfit.reports.report import Grid, Remark, Report, remarks_of
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from mixfit.base.arrays import Array
     from mixfit.base.errors import Note
-    from mixfit.mixture.certainty import Certainty
     from mixfit.mixture.result import (
         Baseline,
+        Certainty,
         Freedom,
         LeastChange,
         Mixture,

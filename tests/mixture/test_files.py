@@ -10,15 +10,14 @@ from random_fits import random_fit
 from mixfit.base.errors import InputError, UsageError
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import save_fit
+from mixfit.mixture.blend import percentages, rounded
 from mixfit.mixture.exports import export
 from mixfit.mixture.files import (
     mixtures_to_plain,
     parse_pairs,
-    percentages,
     read_mixture,
     read_prefixes,
     read_tokens,
-    rounded,
 )
 from mixfit.mixture.planner import Planner, optimize
 

@@ -14,11 +14,11 @@ from mixfit.base.errors import InputError, Note
 from mixfit.base.files import file_sha256
 from mixfit.base.plain import to_yaml
 from mixfit.fitting.file import load_fit, save_fit
-from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.constraints import Constraints
 from mixfit.mixture.files import mixtures_to_plain
 from mixfit.mixture.planner import Planner
 from mixfit.mixture.read_study import load_study
+from mixfit.mixture.result import Certainty, Gain
 
 
 @pytest.fixture

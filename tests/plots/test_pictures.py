@@ -16,10 +16,10 @@ from mixfit.base.errors import UsageError
 from mixfit.evaluation.comparison import AVERAGE
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.fit import fit
-from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.growth import grow
 from mixfit.mixture.over_simplex import influence, map_targets, surface
 from mixfit.mixture.planner import Planner
+from mixfit.mixture.result import Certainty, Gain
 from mixfit.plots import BUDGETS, EACH_TARGET, draw
 from mixfit.runs.runs import Runs
 

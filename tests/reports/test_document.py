@@ -15,8 +15,8 @@ from mixfit.fitting.result import Candidate, Choice, PoolPath, Range, Trial
 from mixfit.fitting.uncertainty import Resamples
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import USUAL, Pool, PooledLaw
-from mixfit.mixture.certainty import Certainty, Gain
 from mixfit.mixture.planner import Planner
+from mixfit.mixture.result import Certainty, Gain
 from mixfit.reports.document import Made, fit_command, sections_of, title_of
 from mixfit.reports.page import Code, Points, Section, Table
 from mixfit.reports.report import Remark
