@@ -107,12 +107,13 @@ def _pictures(evaluation: Evaluation | None, study: Study | None) -> dict[str, P
 
     wanted: list[tuple[Evaluation | Study, str]] = []
     if evaluation is not None:
-        law = next(iter(evaluation.fit.targets.values())).form
+        forms = [target.form for target in evaluation.fit.targets.values()]
+        along = all(f.uses_model_size for f in forms), all(f.uses_tokens for f in forms)
         curves = {
             (True, True): "by-flops",
             (True, False): "by-size",
             (False, True): "by-tokens",
-        }.get((law.uses_model_size, law.uses_tokens))
+        }.get(along)
         wanted += [(evaluation, kind) for kind in ("observed", curves, "residuals") if kind]
     if study is not None:
         wanted += [(study, "weights"), (study, "losses")]

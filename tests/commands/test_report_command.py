@@ -51,6 +51,18 @@ def report(folder, called):
     return command
 
 
+def test_curves_are_those_that_all_targets_have(folder, tmp_path, called):
+    table = pd.read_csv(folder / "runs.csv")
+    table.loc[table["model_size"] > table["model_size"].min(), "web_loss"] = None
+    table.to_csv(tmp_path / "one.csv", index=False)
+    done = called("fit", "one.csv", *QUICK, "-o", "fit.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = called("report", "fit.yaml", "-o", "report.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert page.count("<img ") == 3
+
+
 def test_the_page(folder):
     page = (folder / "report.html").read_text("utf-8")
     assert len(page) < 3e6
