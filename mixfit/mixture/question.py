@@ -109,12 +109,7 @@ class Question:
 class BudgetSearch:
     """A question at one (N, D)."""
 
-    def __init__(
-        self,
-        question: Question,
-        model_size: float | None,
-        tokens: float | None,
-    ) -> None:
+    def __init__(self, question: Question, model_size: float | None, tokens: float | None) -> None:
         """Check the budget against the law, and the linear constraints against each other."""
         self.question = question
         self.model_size, self.tokens = model_size, tokens
