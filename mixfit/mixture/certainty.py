@@ -110,16 +110,21 @@ class OverResamples:
 
     def _off(self, mixture: Mixture, scale: float) -> list[Question]:
         """Give each resample's question with discrepancies off by a draw, times a number."""
+        added = {
+            name: target.discrepancy
+            for name, target in self._each[0].fit.targets.items()
+            if target.discrepancy is not None
+        }
+        if not added:
+            return self._each
         targets = [dict(own.fit.targets) for own in self._each]
         resamples, _ = resampled(self._question.fit)
         N, D = mixture.model_size or 1.0, mixture.tokens or 1.0
-        for name, target in self._each[0].fit.targets.items():
-            if target.discrepancy is None:
-                continue
-            places = _places(mixture.weights, target.discrepancy)
+        for name, discrepancy in added.items():
+            places = _places(mixture.weights, discrepancy)
             rng = np.random.default_rng([resamples.seed, zlib.crc32(f"drawn {name}".encode())])
             numbers = scale * rng.standard_normal((len(targets), len(places)))
-            draws = target.discrepancy.draws(N, D, numbers, places)
+            draws = discrepancy.draws(N, D, numbers, places)
             for of_resample, draw in zip(targets, draws, strict=True):
                 of_resample[name] = of_resample[name].off_by(draw)
         return [
