@@ -286,8 +286,9 @@ def _study(
 
     if len(mixtures) == 1:
         return planner.study(mixtures[0], compared, least_change=start, within=room)
-    if start is not None:
-        raise UsageError("--least-change takes one budget, and not --each-target.")
+    for option, asked in (("--least-change", start is not None), ("--baseline", compared)):
+        if asked:
+            raise UsageError(f"{option} takes one budget, and not --each-target.")
     return None
 
 

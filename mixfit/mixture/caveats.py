@@ -23,25 +23,27 @@ if TYPE_CHECKING:
 _MUCH = 0.05  # of a target's loss
 _MEAN_OF_NORMAL = float(np.sqrt(2 / np.pi))  # of its absolute value, in standard deviations
 _OUTSIDE = 5e-4  # a weight that leaves the range fitted by less is not worth a note
+# What `outside_notes` calls N and D.
+_SIZE, _LENGTH = ("size", "model-size", ""), ("length", "tokens", " tokens")
 _SAME = 1e-4  # an N or D that differs by this share is the same
 _ROUNDED = 1.001  # weights as they are written may pass a limit by a hair
 
 
 def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
     """Say where N, D and the weights leave what the runs had."""
-    data, (on_size, on_tokens) = fit.data, fit.depends_on
-    if mixture.model_size is not None:
-        if on_size:
-            yield from outside_notes(mixture.model_size, data.model_size, "size", "model-size", "")
-        alike = [own.target for own in fit.targets.values() if not own.form.uses_model_size]
-        if fit.law.law.uses_model_size:
-            yield from _fixed("N", mixture.model_size, data.model_size, " parameters", alike)
-    if mixture.tokens is not None:
-        if on_tokens:
-            yield from outside_notes(mixture.tokens, data.tokens, "length", "tokens", " tokens")
-        alike = [own.target for own in fit.targets.values() if not own.form.uses_tokens]
-        if fit.law.law.uses_tokens:
-            yield from _fixed("D", mixture.tokens, data.tokens, " tokens", alike)
+    data, law, each = fit.data, fit.law.law, fit.targets.values()
+    without = {
+        "N": [own.target for own in each if law.uses_model_size > own.form.uses_model_size],
+        "D": [own.target for own in each if law.uses_tokens > own.form.uses_tokens],
+    }
+    for name, value, known, depends, words in (
+        ("N", mixture.model_size, data.model_size, fit.depends_on[0], _SIZE),
+        ("D", mixture.tokens, data.tokens, fit.depends_on[1], _LENGTH),
+    ):
+        if value is not None and depends:
+            yield from outside_notes(value, known, *words)
+        if value is not None and without[name]:
+            yield from _fixed(name, value, known, without[name])
     outside = []
     for domain, weight in mixture.shares.items():
         fitted = data.weights[domain]
@@ -55,28 +57,26 @@ def notes_outside(fit: Fit, mixture: Mixture) -> Iterable[Note]:
         yield Note("weight-outside", text + "--within-observed 1 keeps to what they had")
 
 
-def _fixed(
-    name: str, value: float, known: Range, unit: str, targets: Sequence[str]
-) -> Iterable[Note]:
+def _fixed(name: str, value: float, known: Range, targets: Sequence[str]) -> Iterable[Note]:
     """Say where losses are those of the only N or D fitted, whatever is asked for.
 
     Args:
         name: N or D.
         value: that is asked for.
         known: what the runs had.
-        unit: words after numbers.
-        targets: whose forms of the law have no term in it.
+        targets: whose forms of the law have lost their terms in it.
     """
-    if known.min == known.max and not np.isclose(value, known.min, rtol=_SAME):
-        text = (
-            f"the fit has no term in {name}, since all its rows have {short(known.min)}{unit}:"
-            f" losses are predicted for that, not for {short(value)}"
-        )
-        yield Note(f"fixed-{name}", text)
-    if known.min < known.max and targets:
+    unit = " parameters" if name == "N" else " tokens"
+    if known.min < known.max:
         text = (
             f"the fit of {', '.join(targets)} has no term in {name}, since all rows with such a"
             f" loss have one: it is predicted for that, not for {short(value)}{unit}"
+        )
+        yield Note(f"fixed-{name}", text)
+    elif not np.isclose(value, known.min, rtol=_SAME):
+        text = (
+            f"the fit has no term in {name}, since all its rows have {short(known.min)}{unit}:"
+            f" losses are predicted for that, not for {short(value)}"
         )
         yield Note(f"fixed-{name}", text)
 

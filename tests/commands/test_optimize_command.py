@@ -298,6 +298,8 @@ def test_least_change_that_cannot_be(run):
     assert text.startswith("--within 0: it must be a share of the loss between 0 and 1")
     text = refused(run, "--model-size", "1B,2B", "--tokens", "10B", "--least-change", "uniform")
     assert text == "--least-change takes one budget, and not --each-target."
+    text = refused(run, *BUDGET, "--each-target", "--baseline", "d0=0.5,d1=0.5")
+    assert text == "--baseline takes one budget, and not --each-target."
     save_fit(
         additive({"web": [9, 0.01, 0.01]}, {"web": [0.5] * 3}, ["web", "code", "books"]), "o.yaml"
     )
