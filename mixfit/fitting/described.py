@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mixfit.runs.target_rows import TargetRows
 
 _HALF = 0.5  # of an exponent that the rows decide; less, and the prior does
+_FAR = 2.0  # times what is usual of an exponent, or less than one over this of it
 _LITTLE = 0.1  # of a number that the rows decide; less is as good as unmeasured
 
 
@@ -48,7 +49,7 @@ def described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOpti
     if penalty is not None:
         of_rows = solved.objective.at(solved.theta).model.matrix - penalty.matrix
         shares = effective_parameters(solved.formula, of_rows, penalty)
-        assumed = _assumed(solved.formula, law, of_rows)
+        assumed = _assumed(solved.formula, solved.theta, law, of_rows)
     status, notes = diagnose(solved, rows.domains)
     own = options.of(solved.formula.law)
     scaled = [] if own.source else delta_notes(rows.loss - predicted, rows.loss, own.delta)
@@ -69,11 +70,12 @@ def described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOpti
     )
 
 
-def _assumed(formula: Formula, law: PooledLaw, of_rows: Array) -> list[Note]:
-    """Name the exponents that the runs do not tell, so that they are what is usual.
+def _assumed(formula: Formula, theta: Array, law: PooledLaw, of_rows: Array) -> list[Note]:
+    """Name the exponents that the runs do not tell, so that they are what is usual, or ought to be.
 
     Args:
         formula: that was fitted.
+        theta: where the search ended.
         law: with how hard it is pooled.
         of_rows: the Gauss-Newton matrix of the rows alone, (size, size).
     """
@@ -81,14 +83,30 @@ def _assumed(formula: Formula, law: PooledLaw, of_rows: Array) -> list[Note]:
     if usual is None:
         return []
     shares = effective_parameters(formula, of_rows, usual)
-    groups = formula.law.groups
-    assumed = [param for param in groups if shares.get(param.name, np.ones(1))[0] < _HALF]
-    if not assumed:
-        return []
-    names = " and ".join(param.name for param in assumed)
-    numbers = ", ".join(dict.fromkeys(f"{param.usual:g}" for param in assumed))
-    text = f"the runs hardly tell {names}: pulled to {numbers}, near what published fits have"
-    return [Note("assumed", text)]
+    fitted = formula.natural(theta)
+    near: dict[str, float] = {}
+    notes = []
+    for param in formula.law.groups:
+        if param.usual is None or shares.get(param.name, np.ones(1))[0] >= _HALF:
+            continue
+        ratio = float(fitted[param.name][0]) / param.usual
+        if 1 / _FAR < ratio < _FAR:
+            near[param.name] = param.usual
+            continue
+        side = "above" if ratio > 1 else "below"
+        text = (
+            f"the runs hardly tell {param.name} and yet take it far {side} {param.usual:g}, near"
+            " which published fits lie: predictions far from these runs may be far off"
+        )
+        notes.append(Note("assumed", text))
+    if near:
+        numbers = ", ".join(dict.fromkeys(f"{usual:g}" for usual in near.values()))
+        text = (
+            f"the runs hardly tell {' and '.join(near)}: pulled to {numbers}, near what published"
+            " fits have"
+        )
+        notes.append(Note("assumed", text))
+    return notes
 
 
 def _unmeasured(shares: Mapping[str, Array], rows: TargetRows) -> list[Note]:

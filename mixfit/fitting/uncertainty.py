@@ -237,10 +237,12 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
     discrepancy = fitted.discrepancy
     if discrepancy is not None:
         own = (100 * discrepancy.deviation(N, D, h) / loss) ** 2
-    for away, growth, used in (size, length):
-        if growth is None:
-            # Where the rows have one size, or too few, nothing tells what others would add.
-            unknown = np.where(away > 0, np.nan, 0.0)
+    one_of_several = _one_of_several(fit, fitted)
+    for (away, growth, used), one in zip((size, length), one_of_several, strict=True):
+        if growth is None or one:
+            # Where the rows have one size, or too few, nothing tells what others would add. If
+            # only this target's have one, it is not known which.
+            unknown = np.where((away > 0) | one, np.nan, 0.0)
             shift, own = shift + unknown, own + unknown
         elif used:
             shift = shift + away * (growth.shift * noise.total) ** 2
@@ -256,6 +258,16 @@ def intervals(fit: Fit, target: str, N: Array, D: Array, h: Array) -> Intervals:
         shift=np.sqrt(shift),
         own=np.sqrt(own),
         noise=np.sqrt(of_runs),
+    )
+
+
+def _one_of_several(fit: Fit, target: TargetFit) -> tuple[bool, bool]:
+    """Say whether a target was logged at one of the sizes, and of the lengths, that others had."""
+    law, form, data = fit.law.law, target.form, fit.data
+    sizes, lengths = (known.min < known.max for known in (data.model_size, data.tokens))
+    return (
+        sizes and law.uses_model_size and not form.uses_model_size,
+        lengths and law.uses_tokens and not form.uses_tokens,
     )
 
 

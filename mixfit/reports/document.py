@@ -360,8 +360,11 @@ def fit_command(fit: Fit, path: str) -> str:
 
 
 def _law(fit: Fit) -> str:
-    """Name the law as it was asked for: where strengths were chosen, without them."""
-    if fit.selection is not None:
+    """Name the law as it was asked for: where strengths were chosen, without them.
+
+    One that was chosen before rows were left out would be chosen by other rows now.
+    """
+    if fit.selection is not None and fit.trim is None:
         return AUTO
     if fit.pool_path is None:
         return str(fit.law)

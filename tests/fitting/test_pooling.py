@@ -227,14 +227,14 @@ def test_where_nothing_can_be_held_out_nothing_is_pooled_and_it_is_said(losses):
 class TestUsualExponents:
     """Two model sizes leave alpha open; three do not."""
 
-    def fitted(self, sizes, law):
+    def fitted(self, sizes, law, size_term=lambda N: 20 / N**0.2):
         rng = np.random.default_rng(0)
         h = rng.dirichlet(np.ones(3), 12)
         index = (np.arange(12), np.arange(len(sizes)), np.arange(4))
         m, n, d = (x.ravel() for x in np.meshgrid(*index, indexing="ij"))
         N, D = np.array(sizes)[n], np.geomspace(1e9, 8e9, 4)[d]
         mixture = 0.5 / (h[m] ** 0.7).sum(axis=1)
-        loss = 1.5 + mixture + 20 / N**0.2 + 3000 / D**0.37
+        loss = 1.5 + mixture + size_term(N) + 3000 / D**0.37
         loss *= np.exp(0.001 * rng.standard_normal(len(loss)))
         runs = Runs.from_arrays(N, D, h[m], {"x": loss}, ["web", "code", "books"])
         return fit(runs, law, options=FASTEST)
@@ -245,6 +245,16 @@ class TestUsualExponents:
         (note,) = (note for note in fitted.targets["x"].notes if note.code == "assumed")
         assert note.text == (
             "the runs hardly tell alpha: pulled to 0.3, near what published fits have"
+        )
+
+    def test_two_sizes_that_take_it_far_off_are_named(self):
+        # What the next size has falls to where E, A and alpha cannot follow unless alpha is large.
+        fitted = self.fitted([1e8, 1.2e8], "additive:0.001", size_term=lambda N: 3 * (1e8 / N) ** 9)
+        assert fitted.targets["x"].params["alpha"][0] > 0.6
+        (note,) = (note for note in fitted.targets["x"].notes if note.code == "assumed")
+        assert note.text == (
+            "the runs hardly tell alpha and yet take it far above 0.3, near which published fits"
+            " lie: predictions far from these runs may be far off"
         )
 
     def test_where_nothing_is_assumed_nothing_is_said(self):

@@ -16,7 +16,7 @@ from mixfit.fitting.fit import fit
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.resample_file import resample_path
 from mixfit.fitting.resamples import resample
-from mixfit.fitting.uncertainty import Growth, ends
+from mixfit.fitting.uncertainty import Growth, ends, intervals
 from mixfit.runs.target_rows import TargetRows
 
 DOMAINS = ["web", "code", "books"]
@@ -168,6 +168,17 @@ def test_two_sizes_tell_nothing_of_others(runs):
     assert np.isfinite(known.low[0])
     assert np.isnan(known.low[1])
     assert predict_losses(found, {"m": np.ones(3) / 3}, [1e9], [8e9]).notes[0].code == "no-interval"
+
+
+def test_a_target_logged_at_one_of_several_sizes_has_no_interval(runs):
+    at_one = np.where(SIZES[0] == runs.N, runs.losses_of("y"), np.nan)
+    losses = {"x": runs.losses_of("x"), "y": at_one}
+    some = Runs.from_arrays(runs.N, runs.D, runs.h, losses, DOMAINS)
+    found = fit(some, "additive:0.001", options=FitOptions(restarts=1, hops=0, discrepancy="none"))
+    found = resample(found, some, 20)
+    at = np.array([1e8]), np.array([2e9]), np.full((1, 3), 1 / 3)
+    assert np.isfinite(intervals(found, "x", *at).low).all()
+    assert np.isnan(intervals(found, "y", *at).low).all()
 
 
 @pytest.mark.parametrize(("couple", "least"), [(0.0, 85), (0.1, 75)])

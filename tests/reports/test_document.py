@@ -12,6 +12,7 @@ from mixfit.base.errors import Note
 from mixfit.evaluation.evaluate import evaluate
 from mixfit.fitting.options import FitOptions
 from mixfit.fitting.result import Candidate, Choice, PoolPath, Range, Trial
+from mixfit.fitting.trimmed import Cut, Trim
 from mixfit.fitting.uncertainty import Resamples
 from mixfit.laws.catalogue import CATALOGUE
 from mixfit.laws.pooled import USUAL, Pool, PooledLaw
@@ -174,6 +175,10 @@ def test_a_command_says_what_is_not_usual():
     assert " --discrepancy none " in fit_command(alone, "f.yaml")
     choice = Choice(law="joint", reason="it is best", candidates=(Candidate("joint", 3, 1.0, 0.1),))
     assert "--law auto " in fit_command(replace(own, selection=choice), "f.yaml")
+    cut = Cut(3e8, 4e9, 10, 1.0, 0.0, 0.0)
+    # By the rows that were kept another law could be chosen.
+    trimmed = replace(own, selection=choice, trim=Trim("1.2B", 3e8, 4e9, (cut,)))
+    assert "--law joint:0.01 " in fit_command(trimmed, "f.yaml")
 
 
 def test_strengths_that_were_chosen_are_not_in_the_command():
