@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mixfit.laws.pooled import PooledLaw
     from mixfit.runs.target_rows import TargetRows
 
+_WRITTEN = 1e-6  # of a loss: less is rounding of the parameters as they are written
 _HALF = 0.5  # of an exponent that the rows decide; less, and the prior does
 _FAR = 2.0  # times what is usual of an exponent, or less than one over this of it
 _LITTLE = 0.1  # of a number that the rows decide; less is as good as unmeasured
@@ -42,7 +43,12 @@ def described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOpti
         rows: that were fitted.
         options: of the fit.
     """
+    params = solved.formula.natural(solved.theta)
     predicted = solved.formula.predict(solved.theta, rows.N, rows.D, rows.h)
+    # What is too large to be written changes; then the law is as near as its written parameters.
+    written = solved.formula.predict(solved.formula.internal(params), rows.N, rows.D, rows.h)
+    if not np.allclose(written, predicted, rtol=_WRITTEN):
+        predicted = written
     penalty = solved.objective.penalty
     assumed: list[Note] = []
     shares: dict[str, Array] = {}
@@ -57,7 +63,7 @@ def described(solved: Solved, law: PooledLaw, rows: TargetRows, options: FitOpti
         target=rows.target,
         domains=rows.domains,
         form=solved.formula.law,
-        params=solved.formula.natural(solved.theta),
+        params=params,
         rows=len(rows),
         huber=float(huber(rows.loss - predicted, solved.objective.delta).mean()),
         mre=mean_relative_error(predicted, rows.loss),

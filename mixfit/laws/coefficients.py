@@ -385,8 +385,11 @@ class PowerSum(Coefficient):
     def natural(self, theta: Array) -> dict[str, Array]:
         mean = self._mean(theta)
         s = float(mean.s)
-        if self._reciprocal and abs(s) < 1 / _LARGEST_OUTER:
-            s = np.copysign(1 / _LARGEST_OUTER, s)
+        if self._reciprocal:
+            # Where C_i would overflow, with the outer exponent at which they just do not the values
+            # at the corners stay, and between corners that are alike all others.
+            least, most = 1 / _LARGEST_OUTER, _LARGEST_LOG / max(float(np.abs(mean.b).max()), 1.0)
+            s = float(np.copysign(np.clip(abs(s), least, most), s))
         natural = {self.name: np.exp(np.clip(s * mean.b, -_LARGEST_LOG, _LARGEST_LOG))}
         if self.inner is not None and mean.gamma is not None:
             natural[self.inner] = mean.gamma

@@ -229,6 +229,19 @@ class TestAroundInfiniteOuterExponent:
         for s in (1e-300, -1e-300, 1e-12, -1e-12, 1e-9, -1e-9):
             np.testing.assert_allclose(at(s), zero, rtol=1e-7, atol=1e-8)
 
+    def test_a_large_value_survives_natural_parameters(self):
+        # B D^-beta with beta = 1.6 has a B of 1e13, whose C_B = B^(1 / gamma_B) overflow.
+        corners = np.eye(K)
+        for s in (-30.0, -12.0, 12.0, 30.0):
+            theta = np.append(np.full(K, 60.0), s)
+            again = FREE_OUTER.internal(FREE_OUTER.natural(theta))
+            value = FREE_OUTER.value(again, MIXTURES, log_weights(MIXTURES))[0]
+            np.testing.assert_allclose(value, np.exp(60.0), rtol=1e-9)
+            theta = np.append(np.linspace(50.0, 70.0, K), s)
+            again = FREE_OUTER.internal(FREE_OUTER.natural(theta))
+            value = FREE_OUTER.value(again, corners, log_weights(corners))[0]
+            np.testing.assert_allclose(value, np.exp(theta[:K]), rtol=1e-9)
+
     def test_natural_parameters_stay_finite_and_close(self):
         for s in (0.0, 1e-12, -1e-12):
             natural = FREE_OUTER.natural(np.append(self.b, s))
