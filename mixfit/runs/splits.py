@@ -229,7 +229,7 @@ def from_two_sizes(labels: Sequence[str]) -> Note:
         f"predictions of {' and '.join(labels)} are from two sizes, which cannot pin E, A and alpha"
         " together: they rest on a usual alpha, and are arbitrary where none is assumed"
     )
-    return Note("two-model-sizes", text)
+    return Note("from-two-sizes", text)
 
 
 def split_lengths(runs: Runs) -> Splits | None:
