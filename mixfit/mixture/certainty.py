@@ -72,6 +72,7 @@ class OverResamples:
         budget = mixture.model_size, mixture.tokens
         wide = float(np.mean([widening(fit, target) for target in weights]))
         wider = wide * tails(fit, weights)
+        uniform = np.full(len(mixture.weights), 1.0 / len(mixture.weights))
         best, losses = [], []
         # What is drawn of the discrepancy has its own size; what resamples find is widened below.
         for own, off in zip(self._each, self._off(mixture, 1 / wider), strict=True):
@@ -80,7 +81,7 @@ class OverResamples:
                 best.append(off.at(*budget).best([mixture.weights]).weights)
             except UsageError:  # losses that are not finite, or limits that it cannot meet
                 continue
-            losses.append([here.objective.loss(h) for h in each])
+            losses.append([here.objective.loss(h) for h in (*each, uniform)])
         if not best:
             raise UsageError(
                 "no resample of the fit has a best mixture: the losses that they predict are not"
@@ -97,15 +98,18 @@ class OverResamples:
             gain = point[place] - point[0]
             off = wide * (found[:, place] - found[:, 0] - gain)
             gains[other.name] = _gain(gain, off, float(between[place - 1]), point[place])
-        error = float(100 * spread / mixture.loss)
+        # What all mixtures share beyond the runs is not what makes a pick a bad one.
+        apart = min(spread, wide * float(deviation(found[:, 0] - found[:, -1])))
         return Certainty(
             count=len(best),
             weights=ends(np.clip(moved, 0.0, 1.0)).T,
             low=mixture.loss - _QUANTILE * total,
             high=mixture.loss + _QUANTILE * total,
-            standard_error=error,
+            standard_error=float(100 * spread / mixture.loss),
             gains=gains,
-            notes=tuple(_notes(error, total, gains, len(best), len(self._each))),
+            notes=tuple(
+                _notes(100 * apart / mixture.loss, total, gains, len(best), len(self._each))
+            ),
         )
 
     def _off(self, mixture: Mixture, scale: float) -> list[Question]:
@@ -218,10 +222,10 @@ def _notes(
         notes.append(Note("no-interval", text))
     if error > _ALARM:
         text = (
-            f"the parameters alone leave the loss at h* unsure by {error:.2f}%, a standard error;"
-            f" of picks above {_ALARM:g}% two in five gave away over 0.5% of the loss in studies,"
-            " of others one in twenty. Train more mixtures, take a smaller law, bound the weights"
-            " to what runs had, or take the mixture of --risk upper"
+            f"the parameters alone leave how good h* is unsure by {error:.2f}% of the loss, a"
+            f" standard error; of picks above {_ALARM:g}% two in five gave away over 0.5% of the"
+            " loss in studies, of others one in twenty. Train more mixtures, take a smaller law,"
+            " bound the weights to what runs had, or take the mixture of --risk upper"
         )
         notes.append(Note("unsure-optimum", text))
     alike = [

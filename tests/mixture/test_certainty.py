@@ -190,3 +190,12 @@ def test_resamples_that_are_all_lost_are_an_error():
     params = {"x": {**fit.resamples.params["x"], "E": np.full((30, 1), np.inf)}}
     with pytest.raises(UsageError, match="no resample of the fit has a best mixture"):
         study_of(replace(fit, resamples=Resamples(0, params)))
+
+
+def test_what_all_mixtures_share_is_no_alarm():
+    fit = fit_with(0.01)
+    params = dict(fit.resamples.params["x"])
+    params["E"] = params["E"] + np.random.default_rng(1).normal(0.0, 0.2, params["E"].shape)
+    sure = study_of(replace(fit, resamples=Resamples(0, {"x": params}))).certainty
+    assert sure.standard_error > 2.0
+    assert "unsure-optimum" not in [note.code for note in sure.notes]
