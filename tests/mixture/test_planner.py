@@ -226,12 +226,12 @@ def test_a_gap_that_is_no_number_is_not_certified(small):
 
 def test_a_mixture_shows_itself_in_a_line():
     best = optimize(
-        additive({"t": [1, 1, 3]}, {"t": [0.5] * 3}, ["web", "code", "books"]),
+        additive({"t": [1, 2, 3]}, {"t": [0.5] * 3}, ["web", "code", "books"]),
         model_size=7e9,
         tokens=150e9,
     )
     assert repr(best) == (
-        f"Mixture(books 81.8%, web 9.1%, code 9.1% at 7B parameters, 150B tokens: "
+        f"Mixture(books 64.3%, code 28.6%, web 7.1% at 7B parameters, 150B tokens: "
         f"loss {best.loss:.4f})"
     )
     frame = best.to_frame()
