@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 RULE = (
     "lowest geometric mean of held-out errors over what was held out, which weighs alike; within"
-    " half a standard error of the paired difference, the law with fewer parameters"
+    " a third of a standard error of the paired difference, the law with fewer parameters"
 )
 # Standard errors by which a larger law must be ahead of a smaller one.
-_AHEAD = 0.5
+_AHEAD = 1 / 3
 _SAME = 1e-4  # a share of the errors: laws with fewer between them have the same form here
 _SMALLEST, _LARGEST = 1e-4, 1e6  # percent; smaller errors are the solver's, larger ones nonsense
 
