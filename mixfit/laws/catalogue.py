@@ -31,6 +31,12 @@ _DELTA = Constant("delta", FREE, lower=-3.0, upper=3.0, across=1.0)
 _ETA = Constant("eta", FREE, sign=-1.0, lower=-3.0, upper=3.0, across=1.0)
 _KAPPA = Constant("kappa", lower=-3.0, upper=3.0, start=Start(-0.5, 0.5))
 _FADING_MIXTURE_TERM = Term("S", _MIXTURE, d=_DELTA)
+# Pulled harder than the first: with few mixtures it is the same for all domains.
+_SECOND_MIXTURE = PowerSum("C_2", inner="gamma_2", outer=-1.0, pull=0.1)
+_DELTA_2 = Constant("delta_2", FREE, lower=-3.0, upper=3.0, across=1.0)
+_FADING_SECOND_TERM = Term("S_2", _SECOND_MIXTURE, d=_DELTA_2)
+_D_TERM_OF_N = Term("B", Constant("B"), n=_ETA, d=_BETA)
+_D_TERM_OF_N_AND_H = Term("B", _B_OF_H, n=_ETA, d=_BETA)
 
 CHINCHILLA = Law(
     "chinchilla",
@@ -98,7 +104,7 @@ COUPLED = Law(
         _CONSTANT_TERM,
         _FADING_MIXTURE_TERM,
         _N_TERM,
-        Term("B", Constant("B"), n=_ETA, d=_BETA),
+        _D_TERM_OF_N,
     ),
     contains=(ADDITIVE,),
     candidate=True,
@@ -123,11 +129,55 @@ COUPLED_JOINT = Law(
         _CONSTANT_TERM,
         _FADING_MIXTURE_TERM,
         _N_TERM_OF_H,
-        Term("B", _B_OF_H, n=_ETA, d=_BETA),
+        _D_TERM_OF_N_AND_H,
     ),
     contains=(
         COUPLED,
         JOINT,
+    ),
+    candidate=True,
+)
+
+# A target's loss is a mean over all that it holds, and what lowers one part of it need not lower
+# another: each kind has a mixture term of its own.
+TWOFOLD = Law(
+    "twofold",
+    "mixfit",
+    (_CONSTANT_TERM, Term("S", _MIXTURE), Term("S_2", _SECOND_MIXTURE), _N_TERM, _D_TERM),
+    contains=(ADDITIVE,),
+    candidate=True,
+)
+
+COUPLED_TWOFOLD = Law(
+    "coupled-twofold",
+    "mixfit",
+    (
+        _CONSTANT_TERM,
+        _FADING_MIXTURE_TERM,
+        _FADING_SECOND_TERM,
+        _N_TERM,
+        _D_TERM_OF_N,
+    ),
+    contains=(
+        COUPLED,
+        TWOFOLD,
+    ),
+    candidate=True,
+)
+
+COUPLED_JOINT_TWOFOLD = Law(
+    "coupled-joint-twofold",
+    "mixfit",
+    (
+        _CONSTANT_TERM,
+        _FADING_MIXTURE_TERM,
+        _FADING_SECOND_TERM,
+        _N_TERM_OF_H,
+        _D_TERM_OF_N_AND_H,
+    ),
+    contains=(
+        COUPLED_JOINT,
+        COUPLED_TWOFOLD,
     ),
     candidate=True,
 )
@@ -158,6 +208,9 @@ DESIGNED: tuple[Law, ...] = (
     COUPLED,
     COUPLED_LINEAR,
     COUPLED_JOINT,
+    TWOFOLD,
+    COUPLED_TWOFOLD,
+    COUPLED_JOINT_TWOFOLD,
     SKALING_INSIDE,
     SKALING_BESIDE,
 )

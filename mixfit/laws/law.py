@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mixfit.laws.parameters import FREE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -317,6 +319,7 @@ class Law:
         family, or if none are left and another such term depends on h at least as it does. This
         gives the paper's "fixed N" and "fixed (N, D)" forms (appendix B). Of terms under an outer
         power, those that are numbers go like terms beside it, and others absorb each other alone.
+        A function of h stays if its exponent may be 0, since the law has it without one too.
         """
         terms = [term.without(n=one_model_size, d=one_token_count) for term in self.terms]
         # From the last on, so that of terms that could absorb each other the first stays.
@@ -325,7 +328,8 @@ class Law:
             inside = self.under_outer(term)
             # A number under an outer power, and the power with it, is all but one beside it.
             able = [o for o in others if term.constant or self.under_outer(o) == inside]
-            if term != original and any(_absorbs(other, term) for other in able):
+            lost = term != original and not _there_without(original, term)
+            if lost and any(_absorbs(other, term) for other in able):
                 terms = others
         return self.with_terms(terms)
 
@@ -338,6 +342,13 @@ class Law:
     def uses_tokens(self) -> bool:
         """Whether any term depends on D."""
         return any(term.d is not None for term in self.terms)
+
+
+def _there_without(original: Term, term: Term) -> bool:
+    """Tell whether a function of h is one of the law's terms without what it has lost, too."""
+    gone = [exponent for exponent in original.exponents if exponent not in term.exponents]
+    may_be_zero = all(param.kind == FREE for exponent in gone for param in exponent.params)
+    return term.coefficient.depends_on_mixture and may_be_zero
 
 
 def _absorbs(other: Term, term: Term) -> bool:

@@ -49,7 +49,8 @@ def only(monkeypatch, *laws):
 
 def test_the_candidates():
     assert [law.name for law in CANDIDATES] == [
-        *("chinchilla", "simple", "additive", "joint", "powered", "coupled", "coupled-joint")
+        *("chinchilla", "simple", "additive", "joint", "powered", "coupled", "coupled-joint"),
+        *("twofold", "coupled-twofold", "coupled-joint-twofold"),
     ]
 
 

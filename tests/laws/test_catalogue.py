@@ -211,5 +211,8 @@ def test_the_catalogue_declares_what_the_design_lists():
         *(("chinchilla", "simple"), ("chinchilla", "additive"), ("additive", "joint")),
         *(("joint", "full"), ("additive", "powered"), ("simple", "powered")),
         *(("additive", "coupled"), ("coupled", "coupled-joint"), ("joint", "coupled-joint")),
+        *(("additive", "twofold"), ("twofold", "coupled-twofold"), ("coupled", "coupled-twofold")),
+        ("coupled-twofold", "coupled-joint-twofold"),
+        ("coupled-joint", "coupled-joint-twofold"),
     }
     assert set(CONTAINED) >= designed

@@ -33,6 +33,9 @@ COUNTS = {
     "coupled": (7, 2),
     "coupled-linear": (5, 4),
     "coupled-joint": (7, 4),
+    "twofold": (5, 4),
+    "coupled-twofold": (8, 4),
+    "coupled-joint-twofold": (8, 6),
     "skaling-inside": (6, 2),
     "skaling-beside": (6, 2),
 }
@@ -178,8 +181,8 @@ def test_weight_gradient_at_zero_weight_is_one_sided(name, seed):
     formula = Formula(CATALOGUE[name], K, N_UNIT, D_UNIT)
     natural = formula.natural(draw_theta(formula, rng))
     for group in formula.law.groups:  # inner exponents above 1, where the derivative is finite
-        if group.name == "gamma" and group.per_domain:
-            natural["gamma"] = rng.uniform(1.6, 2.5, K)
+        if group.name in ("gamma", "gamma_2") and group.per_domain:
+            natural[group.name] = rng.uniform(1.6, 2.5, K)
     theta = formula.internal(natural)
     N, D, _ = draw_rows(rng, 6)
     h = np.vstack([rng.dirichlet(np.ones(K - 1), 5), [[1.0, 0.0]]])
@@ -241,6 +244,9 @@ FORMS = {
     "coupled": ("E, C/D, B/D", "E, C, A/N", "E, C"),
     "coupled-linear": ("E, C/D, A, B/D", "E, C, A/N", "E, C"),
     "coupled-joint": ("E, C/D, C_A, C_B/D", "E, C, C_A/N", "E, C"),
+    "twofold": ("E, C, C_2, B/D", "E, C, C_2, A/N", "E, C, C_2"),
+    "coupled-twofold": ("E, C/D, C_2/D, B/D", "E, C, C_2, A/N", "E, C, C_2"),
+    "coupled-joint-twofold": ("E, C/D, C_2/D, C_A, C_B/D", "E, C, C_2, C_A/N", "E, C, C_2"),
     "skaling-inside": ("E, C, B/D", "E, C, A/N", "E, C"),
     "skaling-beside": ("E, C, B/D", "E, C, A/N", "E, C"),
 }

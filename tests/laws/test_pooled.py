@@ -20,7 +20,8 @@ def test_laws_are_read_with_their_strength():
         "chinchilla:0.1": (
             "The law chinchilla has no parameter for each domain that --pool could pull together."
             " Laws that have: simple, additive, joint, full, powered, coupled, coupled-linear,"
-            " coupled-joint, skaling-inside, skaling-beside."
+            " coupled-joint, twofold, coupled-twofold, coupled-joint-twofold, skaling-inside,"
+            " skaling-beside."
         ),
         "joint:strong": "--pool strong: give a number of 0 or more, auto, domains or none.",
         "joint:-1": "--pool -1: give a number of 0 or more, auto, domains or none.",

@@ -72,6 +72,22 @@ def coupled_joint(p, N, D, h, own=0):
     return p["E"] + fading + A / N ** p["alpha"] + B * N ** p["eta"] / D ** p["beta"]
 
 
+def second_term(p, h):
+    return 1 / np.sum(p["C_2"] * h ** p["gamma_2"], axis=1)
+
+
+def twofold(p, N, D, h, own=0):
+    return additive(p, N, D, h) + second_term(p, h)
+
+
+def coupled_twofold(p, N, D, h, own=0):
+    return coupled(p, N, D, h) + second_term(p, h) / D ** p["delta_2"]
+
+
+def coupled_joint_twofold(p, N, D, h, own=0):
+    return coupled_joint(p, N, D, h) + second_term(p, h) / D ** p["delta_2"]
+
+
 # Ye et al. 2024, as the paper's appendix B.1 writes them.
 
 
@@ -162,6 +178,9 @@ PLAIN = {
     "coupled": coupled,
     "coupled-linear": coupled_linear,
     "coupled-joint": coupled_joint,
+    "twofold": twofold,
+    "coupled-twofold": coupled_twofold,
+    "coupled-joint-twofold": coupled_joint_twofold,
     "ye-m1": ye_m1,
     "ye-m2": ye_m2,
     "ye-m3": ye_m3,

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-TOKEN = re.compile(r"\s*([A-Za-z_]+|[0-9.]+|[()^+/-])")
+TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*|[0-9.]+|[()^+/-])")
 
 
 class Reader:
