@@ -203,10 +203,15 @@ class Coefficient(ABC):
 
     @property
     def family(self) -> object:
-        """Equal for functions that differ only in the names of their parameters."""
+        """Equal for functions that differ only in their parameters' names and pulls."""
         names = {param.name for param in self.params}
-        held = [f.name for f in fields(self) if getattr(self, f.name) in names]  # type: ignore[arg-type]
-        return replace(self, **dict.fromkeys(held, ""))  # type: ignore[type-var]
+        forgotten: dict[str, object] = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            if getattr(self, field.name) in names:
+                forgotten[field.name] = ""
+            elif field.name in ("pull", "across"):
+                forgotten[field.name] = 0.0
+        return replace(self, **forgotten)  # type: ignore[type-var]
 
     @property
     def depends_on_mixture(self) -> bool:

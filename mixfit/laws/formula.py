@@ -150,6 +150,22 @@ class Formula:
                 places[function] = np.concatenate([np.arange(s.start, s.stop) for s in slices])
         return places
 
+    def ordered(self, theta: Array) -> Array:
+        """Give the theta of the same law with its exchangeable terms in order.
+
+        The term in which domains differ most comes first: so that parameters of one name mean the
+        same for every target, and it is the first that is pulled least.
+        """
+        ordered = theta.copy()
+        for first, second in self.law.exchangeable:
+            corners = [self.slices[term.coefficient.params[0].name] for term in (first, second)]
+            if np.ptp(ordered[corners[0]]) >= np.ptp(ordered[corners[1]]):
+                continue
+            for one, other in zip(first.functions, second.functions, strict=True):
+                here, there = self.places(one), self.places(other)
+                ordered[here], ordered[there] = ordered[there].copy(), ordered[here].copy()
+        return ordered
+
     def shift(self, term: Term) -> tuple[float, float]:
         """Give what is to be added to log N and log D in this formula's units for a term."""
         if term.centred:

@@ -8,6 +8,7 @@ power, ``(sum of terms)^kappa``, which then is one summand of the loss.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from mixfit.laws.parameters import FREE
@@ -301,6 +302,19 @@ class Law:
             return self
         outer = None if self.outer is None else self.outer.kept(terms)
         return replace(self, terms=terms, contains=(), outer=outer)
+
+    @property
+    def exchangeable(self) -> tuple[tuple[Term, Term], ...]:
+        """Pairs of functions of h that could change places, and the law would be the same."""
+        of_h = [term for term in self.terms if term.coefficient.depends_on_mixture]
+        return tuple((a, b) for a, b in combinations(of_h, 2) if self._exchangeable(a, b))
+
+    def _exchangeable(self, a: Term, b: Term) -> bool:
+        if self.under_outer(a) != self.under_outer(b):
+            return False
+        if (a.n is None, a.d is None) != (b.n is None, b.d is None):
+            return False
+        return all(x.family == y.family for x, y in zip(a.functions, b.functions, strict=True))
 
     def check(self, h: Array, domains: Sequence[str]) -> None:
         """Refuse mixtures, (m, k), at which the law is infinite whatever its parameters.

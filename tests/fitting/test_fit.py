@@ -83,7 +83,7 @@ class TestRecovery:
         # Twenty mixtures at twelve scales pin all parameters of every law.
         found, _, formula, theta = recovered(name)
         internal = formula.internal(found.targets["exact"].params)
-        np.testing.assert_allclose(internal, theta, atol=1e-4)
+        np.testing.assert_allclose(internal, formula.ordered(theta), atol=1e-4)
 
     def test_a_noisy_table_is_fitted_no_worse_than_by_the_truth(self, name):
         found, runs, formula, theta = recovered(name)
@@ -148,7 +148,9 @@ def test_one_model_size_or_one_token_count(name, index):
     # Of one number there would be one loss, with nothing to fit.
     noise = 1e-9 if law.count(K) == 1 else 0.0
     runs, formula, truth = make_runs(law, seed=3, noise=noise, **scales)
-    found = fit(runs, free(name), options=QUICK, jobs=1)
+    # The optimum of the largest law is not found with as few hops.
+    options = replace(QUICK, hops=None) if law.count(K) > 20 else QUICK
+    found = fit(runs, free(name), options=options, jobs=1)
     target = found.targets["math"]
     assert target.form == law
     assert list(target.params) == [group.name for group in law.groups]

@@ -358,7 +358,8 @@ class TestPowerMean:
             Constant("E", NONNEGATIVE).as_power_mean(np.zeros(1), K)
 
 
-def test_family_forgets_names_alone():
+def test_family_forgets_names_and_pulls_alone():
+    assert PowerSum("C", pull=1.0).family == PowerSum("F", across=1.0).family
     assert PowerSum("C_A", outer="gamma_A").family == PowerSum("C_B", outer="gamma_B").family
     assert PowerSum("C_A", outer="gamma_A").family != RECIPROCAL.family
     assert Constant("A").family == Constant("B").family
