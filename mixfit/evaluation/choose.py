@@ -154,11 +154,16 @@ class Race:
         self._errors = HeldOutErrors()
         self._excluded: dict[str, str] = {}
         self.behind: set[str] = set()  # laws that dropped out
+        sizes = len(np.unique(runs.N))
         for law in CANDIDATES:
+            if 1 < sizes < law.least_model_sizes:
+                self._excluded[law.name] = f"{counted(sizes, 'model size')} are too few for it"
+                continue
             refused = {t for table in splits.tables for t in refusals(law, table)}
             if refused:
                 listed = ", ".join(target for target in runs.targets if target in refused)
                 self._excluded[law.name] = f"not applicable to {listed}"
+        self._entered = {law.name for law in self._laws}
 
     @property
     def _laws(self) -> tuple[Law, ...]:
@@ -255,7 +260,7 @@ class Race:
         for law in CANDIDATES:
             excluded = self._excluded.get(law.name, "")
             parts: dict[str, float] = {}
-            if not excluded.startswith("not applicable"):
+            if law.name in self._entered:
                 logs[law.name], parts = self._logs(law), self._parts(law)
                 if not np.all(np.isfinite(list(parts.values()))):
                     excluded = excluded or _NONSENSE

@@ -163,6 +163,7 @@ COUPLED_TWOFOLD = Law(
         TWOFOLD,
     ),
     candidate=True,
+    least_model_sizes=3,
 )
 
 COUPLED_JOINT_TWOFOLD = Law(
@@ -180,6 +181,7 @@ COUPLED_JOINT_TWOFOLD = Law(
         COUPLED_TWOFOLD,
     ),
     candidate=True,
+    least_model_sizes=3,
 )
 
 SKALING_INSIDE = Law(

@@ -149,6 +149,8 @@ class Law:
         terms: whose sum it is.
         contains: smaller laws that are special cases of it, from whose optima a fit starts too.
         candidate: whether it is one of those that ``--law auto`` chooses among.
+        least_model_sizes: of rows of several sizes, without which it is no candidate: from fewer
+            it predicts a further one worse than laws with fewer parameters.
         outer: the power that some of the terms stand under, if there is one.
         treatment: how it is fitted, as its authors do where they say.
 
@@ -161,6 +163,7 @@ class Law:
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
     candidate: bool = False
+    least_model_sizes: int = 2
     outer: Outer | None = None
     treatment: Treatment = OURS
 

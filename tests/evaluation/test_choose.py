@@ -30,6 +30,10 @@ TRUTH = {
         **{"A": [50.0], "alpha": [0.25], "B": [100.0], "beta": [0.2]},
     },
 }
+TRUTH["twofold"] = {
+    **TRUTH["additive"],
+    **{"C_2": [4.0, 0.3, 0.4], "gamma_2": [1.4, 0.2, 0.5]},
+}
 
 
 def table(law="additive", mixtures=12, sizes=(5e7, 1e8, 2e8, 4e8), lengths=(1e9, 3e9), noise=1e-3):
@@ -94,6 +98,20 @@ def test_a_law_that_some_part_cannot_be_fitted_by_is_left_out(monkeypatch, tmp_p
     save_fit(chosen, tmp_path / "fit.yaml")
     again = load_fit(tmp_path / "fit.yaml").selection
     assert to_plain(again) == to_plain(chosen.selection)
+
+
+def test_a_law_that_needs_three_sizes_is_left_out_of_two_and_not_of_one(monkeypatch):
+    only(monkeypatch, "additive", "coupled-twofold")
+    (_, excluded) = fit_auto(table(sizes=(1e8, 2e8)), options=QUICK).selection.candidates
+    assert (excluded.excluded, excluded.parts) == ("2 model sizes are too few for it", {})
+    (_, one) = fit_auto(table(sizes=(1e8,)), options=QUICK).selection.candidates
+    assert not one.excluded
+
+
+def test_two_kinds_of_what_a_target_holds_are_told_from_one(monkeypatch):
+    only(monkeypatch, "additive", "powered", "twofold")
+    runs = table("twofold", mixtures=40, sizes=(1e8,), lengths=(2e9,))
+    assert fit_auto(runs, options=QUICK).selection.law == "twofold"
 
 
 def test_a_law_that_is_clearly_behind_drops_out_early(monkeypatch):

@@ -286,6 +286,24 @@ def test_a_form_describes_what_its_law_does_at_fixed_sizes(law, sizes):
     np.testing.assert_allclose(formula.predict(theta, *rows), printed, rtol=1e-11)
 
 
+EXCHANGEABLE = ("twofold", "coupled-twofold", "coupled-joint-twofold")
+
+
+@designed_laws
+@seeds
+def test_exchangeable_terms_are_put_in_order(name, seed):
+    formula, theta, rows, _ = draw(CATALOGUE[name], seed)
+    assert bool(formula.law.exchangeable) == (name in EXCHANGEABLE)
+    ordered = formula.ordered(theta)
+    np.testing.assert_allclose(
+        formula.predict(ordered, *rows), formula.predict(theta, *rows), rtol=1e-14
+    )
+    np.testing.assert_array_equal(formula.ordered(ordered), ordered)
+    if name in EXCHANGEABLE:
+        first, second = (np.ptp(ordered[formula.slices[corners]]) for corners in ("C", "C_2"))
+        assert first >= second
+
+
 class TestImpossible:
     """Natural numbers that a fit file may hold and a law may not."""
 
