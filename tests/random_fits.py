@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LAWS = ("simple", "additive", "joint", "full", "powered", "coupled", "coupled-joint")
+LAWS = (
+    *("simple", "additive", "joint", "full", "powered", "coupled", "coupled-joint"),
+    *("twofold", "coupled-joint-twofold"),
+)
 
 
 def fit_of(law: str, domains: Sequence[str], targets: Mapping[str, Mapping[str, object]]) -> Fit:
