@@ -154,8 +154,14 @@ class Race:
         self._errors = HeldOutErrors()
         self._excluded: dict[str, str] = {}
         self.behind: set[str] = set()  # laws that dropped out
-        sizes = len(np.unique(runs.N))
+        sizes, lengths = len(np.unique(runs.N)), len(np.unique(runs.D))
+        forms: dict[tuple[object, ...], str] = {}
         for law in CANDIDATES:
+            form = law.identified(one_model_size=sizes == 1, one_token_count=lengths == 1)
+            first = forms.setdefault((form.terms, form.outer), law.name)
+            if first != law.name:
+                self._excluded[law.name] = f"the same as {first} on these rows"
+                continue
             if 1 < sizes < law.least_model_sizes:
                 self._excluded[law.name] = f"{counted(sizes, 'model size')} are too few for it"
                 continue

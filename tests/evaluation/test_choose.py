@@ -108,6 +108,17 @@ def test_a_law_that_needs_three_sizes_is_left_out_of_two_and_not_of_one(monkeypa
     assert not one.excluded
 
 
+def test_laws_of_the_same_form_enter_once(monkeypatch):
+    only(monkeypatch, "additive", "coupled", "twofold", "coupled-twofold")
+    one = fit_auto(table(sizes=(1e8,), lengths=(2e9,)), options=QUICK).selection
+    assert [candidate.excluded for candidate in one.candidates if candidate.law[0] == "c"] == [
+        "the same as additive on these rows",
+        "the same as twofold on these rows",
+    ]
+    several = fit_auto(table(sizes=(1e8,)), options=QUICK).selection
+    assert not any("the same" in candidate.excluded for candidate in several.candidates)
+
+
 def test_two_kinds_of_what_a_target_holds_are_told_from_one(monkeypatch):
     only(monkeypatch, "additive", "powered", "twofold")
     runs = table("twofold", mixtures=40, sizes=(1e8,), lengths=(2e9,))
