@@ -35,7 +35,7 @@ STEPS = 10_000  # drawn weights are multiples of 1 / STEPS
 
 # The uniform mixture at this N and D has terms of about these sizes.
 REFERENCE_N, REFERENCE_D = 2e8, 4e9
-TERM_SIZES = {"S": (0.5, 0.9), "A": (0.4, 0.5), "B": (0.32, 0.42)}
+TERM_SIZES = {"S": (0.5, 0.9), "S_2": (0.1, 0.2), "A": (0.4, 0.5), "B": (0.32, 0.42)}
 
 # What parameters are drawn from, uniformly; those of a name that is not here, or that must not be
 # negative where these are, are drawn as starts of a fit are. Coefficients are then scaled to the
@@ -57,6 +57,9 @@ RANGES = {
     ("C_beta", True): (0.29, 0.33),
     ("gamma_beta", False): (0.9, 1.1),
     ("delta", False): (0.02, 0.1),
+    ("C_2", True): (0.5, 1.5),
+    ("gamma_2", True): (0.4, 1.0),
+    ("delta_2", False): (0.02, 0.1),
     ("eta", False): (-0.08, 0.08),
 }
 OWN_DOMAIN = 3.0  # times the coefficient C of the domain that a target is the loss on

@@ -23,7 +23,7 @@ def test_a_table_in_order(mixfit, table):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "runs.csv: 336 rows, 14 mixtures of 3 domains, 50M to 400M parameters, 1B to 16B tokens\n"
-        "14 mixtures: fewer than the numbers in h of full (22)\n"
+        "14 mixtures: fewer than the numbers in h of full (22), coupled-joint-twofold (20)\n"
         "\n"
         "nothing wrong or doubtful was found\n"
     )
