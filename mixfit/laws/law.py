@@ -149,10 +149,10 @@ class Law:
         terms: whose sum it is.
         contains: smaller laws that are special cases of it, from whose optima a fit starts too.
         candidate: whether it is one of those that ``--law auto`` chooses among.
-        least_model_sizes: of rows of several sizes, without which it is no candidate: from fewer
-            it predicts a further one worse than laws with fewer parameters.
         outer: the power that some of the terms stand under, if there is one.
         treatment: how it is fitted, as its authors do where they say.
+        least_model_sizes: how many sizes rows of several sizes must have for it to be a candidate:
+            from fewer it predicts a further one worse than laws with fewer parameters.
 
     Raises:
         ValueError: if the terms do not fit together, or a smaller law is no special case.
@@ -163,9 +163,9 @@ class Law:
     terms: tuple[Term, ...]
     contains: tuple[Law, ...] = ()
     candidate: bool = False
-    least_model_sizes: int = 2
     outer: Outer | None = None
     treatment: Treatment = OURS
+    least_model_sizes: int = 2
 
     def __post_init__(self) -> None:
         roles = [term.role for term in self.terms]
