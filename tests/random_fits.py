@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LAWS = (
     *("simple", "additive", "joint", "full", "powered", "coupled", "coupled-joint"),
-    *("twofold", "coupled-joint-twofold"),
+    *("twofold", "coupled-twofold", "coupled-joint-twofold"),
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixfit.base.arrays import Array
     from mixfit.design.region import Region
 
+# Those that the study in docs/design.md is of.
 _LAWS = ("simple", "additive", "coupled", "joint", "coupled-joint")
 _POINTS = 600  # of the region at which errors are worked out
 _RANDOM = 7  # designs

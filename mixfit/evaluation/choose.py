@@ -157,11 +157,6 @@ class Race:
         sizes, lengths = len(np.unique(runs.N)), len(np.unique(runs.D))
         forms: dict[tuple[object, ...], str] = {}
         for law in CANDIDATES:
-            form = law.identified(one_model_size=sizes == 1, one_token_count=lengths == 1)
-            first = forms.setdefault((form.terms, form.outer), law.name)
-            if first != law.name:
-                self._excluded[law.name] = f"the same as {first} on these rows"
-                continue
             if 1 < sizes < law.least_model_sizes:
                 self._excluded[law.name] = f"{counted(sizes, 'model size')} are too few for it"
                 continue
@@ -169,6 +164,11 @@ class Race:
             if refused:
                 listed = ", ".join(target for target in runs.targets if target in refused)
                 self._excluded[law.name] = f"not applicable to {listed}"
+                continue
+            form = law.identified(one_model_size=sizes == 1, one_token_count=lengths == 1)
+            first = forms.setdefault((form.terms, form.outer), law.name)
+            if first != law.name:
+                self._excluded[law.name] = f"the same as {first} on these rows"
         self._entered = {law.name for law in self._laws}
 
     @property

@@ -7,8 +7,8 @@ adds to the objective of a target
 
 where x_i is internal: the log of an inner exponent gamma_i, with a pull of 1, and the log of the
 value that the function has for domain i alone, such as -log C_i in the mixture term, with a pull of
-0.01 there and of 1 in a term that scales with N or D. What the rows say of a domain they still say;
-what they do not, it takes from the others.
+0.01 there, of 0.1 in a second one, and of 1 in a term that scales with N or D. What the rows say of
+a domain they still say; what they do not, it takes from the others.
 
 Across targets it adds, with a strength of its own,
 

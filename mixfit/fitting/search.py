@@ -115,7 +115,7 @@ class TargetSearch:
         """
         if law not in self._solved:
             followed = law.pool is not None and law.law.poolable and law.pool.domains < GRID[0]
-            self._solved[law] = _in_order(self._follow(law) if followed else self._search(law))
+            self._solved[law] = self._follow(law) if followed else self._search(law)
         return self._solved[law]
 
     def _follow(self, law: PooledLaw) -> Solved:
@@ -150,6 +150,10 @@ class TargetSearch:
             hops=_hops(objective.formula, law) if own.hops is None else own.hops,
             rough=rough,
         )
+        if law.pool is None:
+            # Nothing tells exchangeable terms apart, so that they are put in an order.
+            theta = objective.formula.ordered(solution.point.theta)
+            solution = replace(solution, point=replace(solution.point, theta=theta))
         return Solved(objective, solution, time.perf_counter() - begin)
 
     def path(
@@ -198,16 +202,6 @@ class TargetSearch:
             counted.add(last)
             wanted += last.contains
         return sum(self._solved[each].seconds for each in counted if each in self._solved)
-
-
-def _in_order(solved: Solved) -> Solved:
-    """Let exchangeable terms change places where the later one is that in which domains differ."""
-    theta = solved.formula.ordered(solved.theta)
-    if np.array_equal(theta, solved.theta):
-        return solved
-    # Pulled otherwise, the terms may move a little.
-    point = descend(solved.objective, theta, steps=LAST_STEPS)
-    return replace(solved, solution=replace(solved.solution, point=point))
 
 
 def _hops(formula: Formula, law: PooledLaw) -> int:

@@ -153,18 +153,22 @@ class Formula:
     def ordered(self, theta: Array) -> Array:
         """Give the theta of the same law with its exchangeable terms in order.
 
-        The term in which domains differ most comes first: so that parameters of one name mean the
-        same for every target, and it is the first that is pulled least.
+        The term whose coefficients C_i are farthest apart, as the logs of the term's values at the
+        corners, comes first.
         """
         ordered = theta.copy()
         for first, second in self.law.exchangeable:
-            corners = [self.slices[term.coefficient.params[0].name] for term in (first, second)]
-            if np.ptp(ordered[corners[0]]) >= np.ptp(ordered[corners[1]]):
+            if self._spread(first, ordered) >= self._spread(second, ordered):
                 continue
             for one, other in zip(first.functions, second.functions, strict=True):
                 here, there = self.places(one), self.places(other)
                 ordered[here], ordered[there] = ordered[there].copy(), ordered[here].copy()
         return ordered
+
+    def _spread(self, term: Term, theta: Array) -> float:
+        """Give how far the coefficients of a term are apart."""
+        names = [p.name for p in term.coefficient.params if p.per_domain and p.scale]
+        return max((float(np.ptp(theta[self.slices[name]])) for name in names), default=0.0)
 
     def shift(self, term: Term) -> tuple[float, float]:
         """Give what is to be added to log N and log D in this formula's units for a term."""

@@ -152,7 +152,8 @@ class Law:
         outer: the power that some of the terms stand under, if there is one.
         treatment: how it is fitted, as its authors do where they say.
         least_model_sizes: how many sizes rows of several sizes must have for it to be a candidate:
-            from fewer it predicts a further one worse than laws with fewer parameters.
+            from fewer it predicts a further one worse than laws with fewer parameters. A target
+            that is logged at fewer of them counts as the others.
 
     Raises:
         ValueError: if the terms do not fit together, or a smaller law is no special case.
@@ -317,6 +318,13 @@ class Law:
             return False
         if (a.n is None, a.d is None) != (b.n is None, b.d is None):
             return False
+        # What a function beside the two shares with one of them would not change place with it.
+        pair = {param.name for term in (a, b) for f in term.functions for param in f.params}
+        beside = [f for term in self.terms if term not in (a, b) for f in term.functions]
+        if self.outer is not None:
+            beside.append(self.outer.exponent)
+        if pair.intersection(param.name for f in beside for param in f.params):
+            return False
         return all(x.family == y.family for x, y in zip(a.functions, b.functions, strict=True))
 
     def check(self, h: Array, domains: Sequence[str]) -> None:
@@ -345,7 +353,7 @@ class Law:
             inside = self.under_outer(term)
             # A number under an outer power, and the power with it, is all but one beside it.
             able = [o for o in others if term.constant or self.under_outer(o) == inside]
-            lost = term != original and not _there_without(original, term)
+            lost = term != original and not _may_stand_without(original, term)
             if lost and any(_absorbs(other, term) for other in able):
                 terms = others
         return self.with_terms(terms)
@@ -361,10 +369,11 @@ class Law:
         return any(term.d is not None for term in self.terms)
 
 
-def _there_without(original: Term, term: Term) -> bool:
-    """Tell whether a function of h is one of the law's terms without what it has lost, too."""
-    gone = [exponent for exponent in original.exponents if exponent not in term.exponents]
-    may_be_zero = all(param.kind == FREE for exponent in gone for param in exponent.params)
+def _may_stand_without(original: Term, term: Term) -> bool:
+    """Tell whether it is a function of h, and the exponents that it has lost may be 0."""
+    both = ((original.n, term.n), (original.d, term.d))
+    lost = [exponent for exponent, left in both if exponent is not None and left is None]
+    may_be_zero = all(param.kind == FREE for exponent in lost for param in exponent.params)
     return term.coefficient.depends_on_mixture and may_be_zero
 
 

@@ -19,8 +19,9 @@ from reference.equations import PLAIN
 from reference.text import evaluate
 
 from mixfit.laws.catalogue import CATALOGUE
-from mixfit.laws.coefficients import LOG_ZERO, NotContainedError
+from mixfit.laws.coefficients import LOG_ZERO, Constant, NotContainedError, PowerSum
 from mixfit.laws.formula import Formula
+from mixfit.laws.law import Law, Term
 
 # How many parameters each law has, as the design counts: a constant and a multiple of k.
 COUNTS = {
@@ -302,6 +303,28 @@ def test_exchangeable_terms_are_put_in_order(name, seed):
     if name in EXCHANGEABLE:
         first, second = (np.ptp(ordered[formula.slices[corners]]) for corners in ("C", "C_2"))
         assert first >= second
+
+
+def test_terms_that_share_a_parameter_with_another_one_do_not_change_places():
+    first = PowerSum("C", inner="gamma", outer=-1.0)
+    second = PowerSum("C_2", inner="gamma_2", outer=-1.0)
+    alone = (Term("E", Constant("E")), Term("S", first), Term("S_2", second))
+    assert Law("mine", "test", alone).exchangeable
+    shared = (*alone, Term("A", first, n=Constant("alpha")))
+    assert not Law("mine", "test", shared).exchangeable
+    one_gamma = PowerSum("C_2", inner="gamma", outer=-1.0)
+    assert Law("mine", "test", (*alone[:2], Term("S_2", one_gamma))).exchangeable
+
+
+def test_one_exponent_of_n_and_d_is_lost_like_two():
+    alpha = Constant("alpha")
+    terms = (
+        Term("E", Constant("E")),
+        Term("B", PowerSum("C_B", outer="gamma_B"), d=Constant("beta")),
+        Term("A", PowerSum("C_A", outer="gamma_A"), n=alpha, d=alpha),
+    )
+    form = Law("mine", "test", terms).identified(one_model_size=True, one_token_count=False)
+    assert [term.role for term in form.terms] == ["E", "B"]
 
 
 class TestImpossible:
