@@ -182,7 +182,12 @@ class TargetSearch:
         thetas = [theta] if start is None else []
         for strength in strengths[len(thetas) :]:
             objective = replace(self.objective(law.within(strength)), blocks=self.rough_blocks)
-            theta = descend(objective, theta, tolerance=tolerance).theta
+            here = descend(objective, theta, tolerance=tolerance)
+            exchanged = objective.formula.ordered(here.theta)
+            # The pull on exchangeable terms differs, so that the other way round may be lower.
+            if objective.at(exchanged).value < here.value:
+                here = descend(objective, exchanged, tolerance=tolerance)
+            theta = here.theta
             thetas.append(theta)
         return thetas
 

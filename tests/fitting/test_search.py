@@ -13,6 +13,7 @@ from mixfit.fitting.options import FitOptions
 from mixfit.fitting.search import TargetSearch, draw_start
 from mixfit.fitting.solvers import descend
 from mixfit.laws.catalogue import CATALOGUE
+from mixfit.laws.formula import Formula
 from mixfit.laws.pooled import Pool, PooledLaw, parse_law
 from mixfit.runs.runs import Runs
 from mixfit.runs.target_rows import TargetRows
@@ -177,3 +178,19 @@ def test_a_sample_of_the_rows_has_all_mixtures_alike():
         assert np.isin(rows, loss[mixture == m]).all()
         assert len(np.unique(rows)) == len(rows)
     assert sampled(blocks, 1000, rng) is blocks
+
+
+def test_on_the_path_no_exchange_of_terms_is_lower():
+    # Without exchanges, that with this seed ends 2 to 4% above it from a strength of 0.1 on.
+    rng, k, mixtures = np.random.default_rng(3), 4, 14
+    law = CATALOGUE["twofold"]
+    formula = Formula(law.identified(one_model_size=True, one_token_count=True), k)
+    theta = formula.random(rng)
+    at = np.full(mixtures, 1e8), np.full(mixtures, 1e9), rng.dirichlet(np.ones(k), mixtures)
+    runs = Runs.from_arrays(*at, {"math": formula.predict(theta, *at)}, list("abcd"))
+    searched = TargetSearch(TargetRows.of(runs, "math"), FitOptions(restarts=2, hops=0))
+    path = searched.path(PooledLaw(law, Pool(0.0)), search.GRID[:-1])
+    for strength, theta in zip(search.GRID, path, strict=False):
+        objective = searched.objective(PooledLaw(law, Pool(strength)))
+        exchanged = objective.at(objective.formula.ordered(theta)).value
+        assert objective.at(theta).value <= exchanged
