@@ -183,11 +183,11 @@ class TargetSearch:
         for strength in strengths[len(thetas) :]:
             objective = replace(self.objective(law.within(strength)), blocks=self.rough_blocks)
             here = descend(objective, theta, tolerance=tolerance)
-            exchanged = objective.formula.ordered(here.theta)
+            theta, exchanged = here.theta, objective.formula.ordered(here.theta)
             # The pull on exchangeable terms differs, so that the other way round may be lower.
-            if objective.at(exchanged).value < here.value:
-                here = descend(objective, exchanged, tolerance=tolerance)
-            theta = here.theta
+            moved = not np.array_equal(exchanged, theta)
+            if moved and objective.at(exchanged).value < here.value:
+                theta = descend(objective, exchanged, tolerance=tolerance).theta
             thetas.append(theta)
         return thetas
 
